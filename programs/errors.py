@@ -1,0 +1,42 @@
+"""Every exception that misfold raises for a reason a user can act on."""
+
+from __future__ import annotations
+
+
+class MisfoldError(Exception):
+    """Base of all errors shown to a user as one line, without a traceback."""
+
+
+class TextError(MisfoldError):
+    """A case, graph, type or recipe text is not what the format allows."""
+
+    def __init__(self, what: str, *, line: int | None = None, allowed: str | None = None, source: str | None = None):
+        self.what, self.line, self.allowed, self.source = what, line, allowed, source
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = ":".join(part for part in (self.source, str(self.line) if self.line else None) if part)
+        if place and not self.source:
+            place = f"line {place}"
+        text = f"{place}: {self.what}" if place else self.what
+        return f"{text} (allowed: {self.allowed})" if self.allowed else text
+
+
+class GraphError(MisfoldError):
+    """A Graph breaks a rule of the language: an undefined or redefined value, an unknown operator, a bad argument."""
+
+
+class BoundError(MisfoldError):
+    """A case asks for more elements, weights, multiply-adds or memory than the limits allow."""
+
+
+class TargetError(MisfoldError):
+    """A target is unknown, not installed, or does not have the pipeline that was asked for."""
+
+
+class StoreError(MisfoldError):
+    """The campaign's folder or database cannot be opened, read or written."""
+
+
+class UsageError(MisfoldError):
+    """A command was given options that do not make sense together."""

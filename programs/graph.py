@@ -1,0 +1,213 @@
+"""Graphs: calls of public tensor operators in static single assignment form.
+
+Every value is assigned once. In-place operators keep their eager meaning: ``v1 = v0.add_(x)`` changes the memory that
+``v0`` names, and ``v1`` is one more name of it. Nodes therefore are an ordered list, and their order is meaning.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from .arguments import SYMBOLS, Argument, Ref, Symbol, map_leaves, references, same
+from .errors import GraphError
+from .operators import is_operator
+from .types import TensorType
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+# Limits on what a file may hold; a campaign's own limits are much lower (see bounds.py).
+MAX_NODES = 10_000
+MAX_DEPTH = 8
+MAX_STRING = 4_096
+
+
+@dataclass(frozen=True)
+class Value:
+    """A named tensor. ``type`` may be unknown for a value that a person wrote down; inputs always have one."""
+
+    name: str
+    type: TensorType | None = None
+
+    @property
+    def known(self) -> TensorType:
+        """The type, for code that needs one.
+
+        Raises:
+            GraphError: the graph does not state the value's type.
+        """
+        if self.type is None:
+            raise GraphError(f"the type of {self.name} is not stated")
+        return self.type
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One call. ``op`` is a public dotted name; methods are ``torch.Tensor.NAME`` with the tensor as first argument.
+
+    ``unpack`` says that the operator returns a tuple or list of tensors, whose elements are ``outputs``.
+    """
+
+    op: str
+    args: tuple[Argument, ...]
+    kwargs: Mapping[str, Argument]
+    outputs: tuple[Value, ...]
+    unpack: bool = False
+
+    def references(self) -> Iterable[Ref]:
+        """Uses of values, positional arguments first, repeated as often as they occur."""
+        yield from references(self.args)
+        for argument in self.kwargs.values():
+            yield from references(argument)
+
+    @cached_property
+    def uses(self) -> tuple[str, ...]:
+        """Names of the values used, in order, each once."""
+        return tuple(dict.fromkeys(ref.name for ref in self.references()))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Node)
+            and (self.op, self.outputs, self.unpack) == (other.op, other.outputs, other.unpack)
+            and same(self.args, other.args)
+            and list(self.kwargs) == list(other.kwargs)
+            and all(same(self.kwargs[key], other.kwargs[key]) for key in self.kwargs)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.op, self.outputs))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Inputs, nodes in order, and the names of the values returned. Checked when made.
+
+    Raises:
+        GraphError: a rule of the language is broken; the message names the value or node.
+    """
+
+    inputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    returns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        defined: set[str] = set()
+
+        def define(value: Value) -> None:
+            check_name(value.name)
+            if value.name in defined:
+                raise GraphError(f"{value.name} is assigned twice")
+            defined.add(value.name)
+
+        if len(self.nodes) > MAX_NODES:
+            raise GraphError(f"{len(self.nodes)} nodes; at most {MAX_NODES} are allowed")
+        for value in self.inputs:
+            define(value)
+            if value.type is None:
+                raise GraphError(f"input {value.name} has no type")
+        for node in self.nodes:
+            if not is_operator(node.op):
+                raise GraphError(f"{node.op} is not an operator that a graph may call")
+            for argument in (*node.args, *node.kwargs.values()):
+                check_argument(argument)
+            for name in node.uses:
+                if name not in defined:
+                    raise GraphError(f"{node.op} uses {name}, which is not defined before it")
+            if not node.outputs or (len(node.outputs) > 1 and not node.unpack):
+                raise GraphError(f"{node.op} has {len(node.outputs)} outputs")
+            for value in node.outputs:
+                define(value)
+        if not self.returns:
+            raise GraphError("nothing is returned")
+        for name in self.returns:
+            if name not in defined:
+                raise GraphError(f"{name} is returned but not defined")
+
+    @cached_property
+    def values(self) -> dict[str, Value]:
+        """All values by name: inputs first, then in the order of assignment."""
+        return {value.name: value for value in (*self.inputs, *(v for node in self.nodes for v in node.outputs))}
+
+    @cached_property
+    def producers(self) -> dict[str, int]:
+        """Index of the node that assigns each value that is not an input."""
+        return {value.name: index for index, node in enumerate(self.nodes) for value in node.outputs}
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Operator of every node, in order."""
+        return tuple(node.op for node in self.nodes)
+
+    def renamed(self, names: Mapping[str, str]) -> Graph:
+        """The same graph with values renamed; names that are not in ``names`` stay."""
+
+        def leaf(item: Argument) -> Argument:
+            return Ref(names.get(item.name, item.name)) if isinstance(item, Ref) else item
+
+        def value(item: Value) -> Value:
+            return replace(item, name=names.get(item.name, item.name))
+
+        return Graph(
+            tuple(map(value, self.inputs)),
+            tuple(
+                Node(
+                    node.op,
+                    map_leaves(node.args, leaf),
+                    {key: map_leaves(argument, leaf) for key, argument in node.kwargs.items()},
+                    tuple(map(value, node.outputs)),
+                    node.unpack,
+                )
+                for node in self.nodes
+            ),
+            tuple(names.get(name, name) for name in self.returns),
+        )
+
+    def normal(self) -> Graph:
+        """The same graph with inputs called ``x0, x1, …`` and other values ``v0, v1, …``."""
+        names = {value.name: f"x{index}" for index, value in enumerate(self.inputs)}
+        rest = (value.name for node in self.nodes for value in node.outputs)
+        names.update({name: f"v{index}" for index, name in enumerate(rest)})
+        return self.renamed(names)
+
+
+def merge(graphs: Iterable[Graph]) -> Graph:
+    """One graph that does the work of several, side by side, with values renamed to ``g0_…``, ``g1_…``."""
+    parts = [
+        graph.renamed({name: f"g{index}_{name}" for name in graph.values}) for index, graph in enumerate(graphs)
+    ]
+    return Graph(
+        tuple(value for part in parts for value in part.inputs),
+        tuple(node for part in parts for node in part.nodes),
+        tuple(name for part in parts for name in part.returns),
+    )
+
+
+def check_name(name: str) -> None:
+    """Raise GraphError unless ``name`` can name a value."""
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in ("torch", "float", "program"):
+        raise GraphError(f"{name[:80]!r} cannot name a value: lower-case letters, digits and underscores only")
+
+
+def check_argument(argument: Any, depth: int = 0) -> None:
+    """Raise GraphError unless ``argument`` is one that the language can express."""
+    if depth > MAX_DEPTH:
+        raise GraphError(f"argument nested deeper than {MAX_DEPTH}")
+    if isinstance(argument, list | tuple):
+        for item in argument:
+            check_argument(item, depth + 1)
+    elif isinstance(argument, slice):
+        check_argument((argument.start, argument.stop, argument.step), depth)
+    elif isinstance(argument, Symbol):
+        if argument.name not in SYMBOLS:
+            raise GraphError(f"{argument.name} is not a constant that a graph may name")
+    elif isinstance(argument, str):
+        if len(argument) > MAX_STRING:
+            raise GraphError(f"a string of {len(argument)} characters; at most {MAX_STRING} are allowed")
+    elif isinstance(argument, int) and not isinstance(argument, bool):
+        if not -(2**64) < argument < 2**64:
+            raise GraphError("an integer that does not fit 64 bits")
+    elif not (argument is None or argument is ... or type(argument) in (bool, float, Ref)):
+        raise GraphError(f"an argument of type {type(argument).__name__}")

@@ -1,0 +1,137 @@
+"""Input recipes: how to make a program's inputs, as data, and the numpy code that follows them.
+
+``draw`` and its helpers use nothing but numpy and the standard library and stand by themselves: their source is copied
+into exported scripts, so that a script makes bit for bit the inputs that the campaign used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .dtypes import DTYPES
+from .errors import TextError
+from .types import TensorType
+
+#: draw kind -> its parameters with defaults; ``None`` means "has to be given".
+KINDS: dict[str, dict[str, Any]] = {
+    # standard normal times scale plus shift
+    "normal": {"seed": None, "scale": 1.0, "shift": 0.0},
+    # uniform in [low, high)
+    "uniform": {"seed": None, "low": 0.0, "high": 1.0},
+    # integers in [low, high], for any element type
+    "integers": {"seed": None, "low": None, "high": None},
+    # True with probability p
+    "bernoulli": {"seed": None, "p": 0.5},
+    # along the last dimension, a random permutation of 0 … n-1
+    "permutation": {"seed": None},
+    # a batch of well conditioned symmetric positive definite matrices
+    "definite": {"seed": None},
+    # every element the same
+    "constant": {"value": None},
+    # the elements themselves, row by row; repeated from the start if there are fewer than the tensor has
+    "values": {"values": None},
+}
+#: for every kind: ``edges`` is the fraction of elements replaced by edge values of the element type.
+COMMON: dict[str, Any] = {"edges": 0.0, "requires_grad": False}
+
+
+def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> None:
+    """Raise TextError unless ``recipe`` is one that ``draw`` can follow for ``tensor``."""
+    if not isinstance(recipe, Mapping) or recipe.get("draw") not in KINDS:
+        raise TextError(f"{where}: not an input recipe", allowed=f'{{"draw": one of {", ".join(KINDS)}, ...}}')
+    known = KINDS[recipe["draw"]] | COMMON
+    for key in recipe:
+        if key != "draw" and key not in known:
+            raise TextError(f"{where}: unknown parameter {key!r}", allowed=", ".join(known))
+    for key, default in KINDS[recipe["draw"]].items():
+        value = recipe.get(key, default)
+        if value is None:
+            raise TextError(f"{where}: {key} is missing")
+        if key == "values":
+            if not isinstance(value, list) or not all(isinstance(item, bool | int | float) for item in value):
+                raise TextError(f"{where}: values must be a list of numbers")
+            if not value and tensor.elements:
+                raise TextError(f"{where}: no values for {tensor.elements} elements")
+        elif key == "seed" and not (type(value) is int and 0 <= value < 2**63):
+            raise TextError(f"{where}: seed must be an integer from 0 to 2**63 - 1")
+        elif not isinstance(value, bool | int | float):
+            raise TextError(f"{where}: {key} must be a number")
+    edges = recipe.get("edges", 0.0)
+    if not isinstance(edges, int | float) or not 0 <= edges <= 1:
+        raise TextError(f"{where}: edges must be a fraction from 0 to 1")
+    if not isinstance(recipe.get("requires_grad", False), bool):
+        raise TextError(f"{where}: requires_grad must be True or False")
+    if recipe.get("requires_grad") and not tensor.dtype.is_float:
+        raise TextError(f"{where}: only floating tensors can require a gradient, not {tensor.dtype}")
+    if recipe["draw"] == "definite" and (tensor.rank < 2 or tensor.shape[-1] != tensor.shape[-2]):
+        raise TextError(f"{where}: definite needs square matrices, not {tensor}")
+    if recipe["draw"] == "integers" and recipe["low"] > recipe["high"]:
+        raise TextError(f"{where}: low {recipe['low']} is above high {recipe['high']}")
+    if tensor.dtype.name not in DTYPES:
+        raise TextError(f"{where}: unknown element type")
+
+
+def draw(recipe, shape, dtype):
+    """The numpy array that a recipe describes, in row-major order.
+
+    ``dtype`` is an element type's name; ``bfloat16`` comes as a float32 array that the caller rounds. Values outside
+    an integer type's range wrap around.
+    """
+    kind = recipe["draw"]
+    number = {"bfloat16": "float32"}.get(dtype, dtype)
+    count = int(np.prod(shape, dtype=np.int64))
+    random = np.random.Generator(np.random.PCG64(recipe.get("seed", 0)))
+    if kind == "normal":
+        array = random.standard_normal(count) * recipe.get("scale", 1.0) + recipe.get("shift", 0.0)
+    elif kind == "uniform":
+        array = random.uniform(recipe.get("low", 0.0), recipe.get("high", 1.0), count)
+    elif kind == "integers":
+        array = random.integers(int(recipe["low"]), int(recipe["high"]), count, endpoint=True,
+                                dtype=np.uint64 if recipe["high"] >= 2**63 else np.int64)  # fmt: skip
+    elif kind == "bernoulli":
+        array = random.random(count) < recipe.get("p", 0.5)
+    elif kind == "permutation":
+        rows = np.tile(np.arange(shape[-1] if shape else 1), (count // max(shape[-1] if shape else 1, 1), 1))
+        array = random.permuted(rows, axis=1) if count else np.zeros(0)
+    elif kind == "definite":
+        factor = random.standard_normal(shape)
+        array = factor @ np.swapaxes(factor, -1, -2) / max(shape[-1], 1) + np.eye(shape[-1])
+    elif kind == "constant":
+        array = np.full(count, recipe["value"])
+    else:
+        array = np.resize(np.array(recipe["values"]), count) if count else np.zeros(0)
+    with np.errstate(all="ignore"):
+        array = np.array(array).reshape(shape).astype(number)
+    if recipe.get("edges", 0.0) and count:
+        edges = edge_values(number)
+        chosen = random.random(shape) < recipe["edges"]
+        array = np.where(chosen, edges[random.integers(0, len(edges), shape)], array)
+    return array
+
+
+def edge_values(dtype):
+    """Values at which implementations of an element type tend to differ, as a numpy array of that type."""
+    if dtype == "bool":
+        return np.array([False, True])
+    if dtype.startswith("float"):
+        tiny = np.finfo(dtype).smallest_subnormal
+        return np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, tiny, -tiny, np.finfo(dtype).eps], dtype)
+    limits = np.iinfo(dtype)
+    values = [0, 1, 2, limits.max, limits.max - 1, limits.min, limits.min + 1]
+    return np.array(values if limits.min == 0 else [*values, -1], dtype)
+
+
+def place(array, strides):
+    """Storage for ``array`` under ``strides`` (in elements): a flat array, elements not addressed being 0.
+
+    Where strides make elements overlap (an expanded tensor), the last one in row-major order is kept.
+    """
+    if array.size == 0:
+        return np.zeros(0, array.dtype)
+    storage = np.zeros(1 + sum((d - 1) * s for d, s in zip(array.shape, strides)), array.dtype)
+    view = np.lib.stride_tricks.as_strided(storage, array.shape, [s * array.itemsize for s in strides])
+    view[...] = array
+    return storage

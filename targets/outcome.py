@@ -1,0 +1,137 @@
+"""Outcomes: what one target did with a case, and their form on the wire (msgpack of plain data, never pickle)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from misfold.programs.dtypes import DTYPES
+from misfold.programs.types import TensorType
+
+#: The kinds of outcome; all but "values" and "rejected" are failures of the target if eager accepts the program.
+KINDS = ("values", "rejected", "compile-error", "run-error", "crash", "hang", "stamped")
+FAILURES = frozenset(KINDS) - {"values", "rejected"}
+
+
+@dataclass(frozen=True)
+class TensorValue:
+    """A tensor as data: its elements in row-major order, little-endian, plus what a caller can observe of its layout.
+
+    ``strides`` are the actual ones, in elements. ``alias`` names what the tensor shares storage with: ``"x0"`` for
+    an input, ``"out0"`` for an earlier output, or None.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+    strides: tuple[int, ...] = ()
+    alias: str | None = None
+
+    @property
+    def type(self) -> TensorType:
+        return TensorType.of(self.dtype, self.shape)
+
+    def array(self) -> np.ndarray:
+        """The elements; bfloat16 widened exactly to float32."""
+        if self.dtype == "bfloat16":
+            bits = np.frombuffer(self.data, np.uint16).astype(np.uint32) << 16
+            return bits.view(np.float32).reshape(self.shape)
+        return np.frombuffer(self.data, DTYPES[self.dtype].name).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there are no values.
+
+    ``type`` is the exception's class, the signal's name, or ``timeout``; ``frames`` are ``module:function`` from the
+    outermost to the deepest; ``operator`` is the framework operator a target says it does not support.
+    """
+
+    type: str
+    message: str
+    frames: tuple[str, ...] = ()
+    traceback: str = ""
+    stderr: str = ""
+    operator: str | None = None
+
+    @property
+    def normal_message(self) -> str:
+        return normalise(self.message)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one target did.
+
+    ``values`` are the program's outputs, ``gradients`` those of the inputs that require one (None where there is
+    none), ``mutated`` the inputs after the run, each None where it is unchanged. ``seconds`` holds ``compile``,
+    ``run`` and ``total``, all inside the target. ``facts`` is further plain data of a target or reference.
+    """
+
+    kind: str
+    values: tuple[TensorValue, ...] = ()
+    gradients: tuple[TensorValue | None, ...] = ()
+    mutated: tuple[TensorValue | None, ...] = ()
+    failure: Failure | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def pack(self) -> bytes:
+        """The outcome as bytes: msgpack of the dataclass's fields."""
+        packed: bytes = msgpack.packb(asdict(self), use_bin_type=True)
+        return packed
+
+    @staticmethod
+    def unpack(data: bytes) -> Outcome:
+        """Inverse of ``pack``.
+
+        Raises:
+            ValueError: the bytes are not an outcome.
+        """
+        return Outcome.from_data(msgpack.unpackb(data, use_list=False, strict_map_key=False))
+
+    @staticmethod
+    def from_data(raw: Any) -> Outcome:
+        """From the plain data of ``asdict``; errors as in ``unpack``."""
+        if not isinstance(raw, dict) or raw.get("kind") not in KINDS:
+            raise ValueError("not an outcome")
+
+        def tensor(item: Any) -> TensorValue | None:
+            return None if item is None else TensorValue(**item)
+
+        try:
+            return Outcome(
+                raw["kind"],
+                tuple(TensorValue(**item) for item in raw["values"]),
+                tuple(map(tensor, raw["gradients"])),
+                tuple(map(tensor, raw["mutated"])),
+                None if raw["failure"] is None else Failure(**raw["failure"]),
+                raw["seconds"],
+                raw["facts"],
+            )
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not an outcome: {error}") from error
+
+
+_NORMALISE = (
+    (re.compile(r"0x[0-9a-fA-F]+"), "0xN"),
+    (re.compile(r"(?:/[\w.+\-@~]+)+/([\w.+\-]+)"), r"\1"),
+    # Inductor's and dynamo's generated names, temporary files, value names
+    (re.compile(r"\b(?:c|tmp|torchinductor_)[a-z0-9]{20,}\b"), "TMP"),
+    (re.compile(r"\b(?:g\d+_)?(?:x|v|arg|buf|tmp|primals|tangents|getitem|lv|gv)_?\d+(?:_\d+)?\b"), "V"),
+    (re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"), "N"),
+    (re.compile(r"(?:N\s*[,x*]\s*)+N"), "N"),
+    (re.compile(r"\s+"), " "),
+)
+
+
+def normalise(message: str) -> str:
+    """A message without addresses, paths, numbers and generated names, cut to 300 characters."""
+    for pattern, replacement in _NORMALISE:
+        message = pattern.sub(replacement, message)
+    return message.strip()[:300]
