@@ -10,15 +10,18 @@ from math import isfinite
 from typing import Any
 
 from .errors import TextError
-from .graph import Graph, merge
+from .graph import Graph, merge, merged_names
 from .hashing import text_hash
-from .parser import fail, graph_from, syntax_tree
+from .parser import describe, fail, graph_from, syntax_tree
 from .pipeline import Pipeline
 from .printer import print_graph, print_string
 from .recipes import check_recipe
 
 HEADER = "# misfold case, version 1"
 _SECTIONS = ("INPUTS", "PIPELINES", "ABOUT")
+# How deep data may nest: far more than any pipeline needs, far less than Python's own limit.
+MAX_DEPTH = 16
+_LITERALS = 'None, True, False, 64-bit integers, floats, float("inf"), strings, lists, dicts with strings as keys'
 
 Recipe = Mapping[str, Any]
 
@@ -39,13 +42,9 @@ class Case:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for value in self.graph.inputs:
-            if value.name not in self.recipes:
-                raise TextError(f"input {value.name} has no recipe")
-            check_recipe(self.recipes[value.name], value.known, where=f"input {value.name}")
-        for name in self.recipes:
-            if name not in {value.name for value in self.graph.inputs}:
-                raise TextError(f"a recipe for {name}, which is not an input")
+        _check_recipes(self.graph, self.recipes)
+        if "exact" in self.about:
+            raise TextError("about must not have an entry called exact", allowed="the case's own exact")
 
     @property
     def gradient(self) -> bool:
@@ -59,10 +58,11 @@ class Case:
 
     @cached_property
     def hash(self) -> str:
-        """Content hash: names of values and ``about`` do not count."""
-        names = {value.name: f"x{index}" for index, value in enumerate(self.graph.inputs)}
-        recipes = {names[value.name]: self.recipes[value.name] for value in self.graph.inputs}
-        return text_hash(print_case(replace(self, graph=self.graph.normal(), recipes=recipes, about={})))
+        """Content hash: names of values, the order of dicts and ``about`` do not count."""
+        recipes = {f"x{index}": _ordered(self.recipes[value.name]) for index, value in enumerate(self.graph.inputs)}
+        pipelines = {name: _ordered(self.pipelines[name].to_data()) for name in sorted(self.pipelines)}
+        parts = (print_graph(self.graph.normal()), *map(print_literal, (recipes, pipelines, self.exact)))
+        return text_hash("\n".join(parts))
 
     def with_seed(self, seed: int) -> Case:
         """The same case on other inputs: every random recipe gets a seed derived from ``seed``."""
@@ -78,25 +78,60 @@ def merge_cases(cases: list[Case]) -> Case:
 
     All must agree on ``exact``; pipelines are those of the first.
     """
-    recipes = {
-        f"g{index}_{value.name}": case.recipes[value.name]
-        for index, case in enumerate(cases)
-        for value in case.graph.inputs
-    }
+    recipes = {}
+    for index, case in enumerate(cases):
+        names = merged_names(case.graph, index)
+        recipes.update({names[name]: recipe for name, recipe in case.recipes.items()})
     return Case(merge(case.graph for case in cases), recipes, cases[0].pipelines, cases[0].exact)
 
 
-def print_literal(value: Any) -> str:
-    """A literal of None, bool, int, float, str, list and dict as Python source, floats exactly."""
+def _check_recipes(graph: Graph, recipes: Mapping[str, Any], lines: Mapping[str, int] | None = None) -> None:
+    inputs = {value.name: value.known for value in graph.inputs}
+    for name, recipe in recipes.items():
+        line = (lines or {}).get(name)
+        if name not in inputs:
+            raise TextError(f"a recipe for {name}, which is not an input", line=line)
+        try:
+            check_recipe(recipe, inputs[name], where=f"input {name}")
+        except TextError as error:
+            raise TextError(error.what, line=line, allowed=error.allowed) from None
+    for name in inputs:
+        if name not in recipes:
+            raise TextError(f"input {name} has no recipe", line=(lines or {}).get(""))
+
+
+def _ordered(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _ordered(data[key]) for key in sorted(data)}
+    return [_ordered(item) for item in data] if isinstance(data, list | tuple) else data
+
+
+def print_literal(value: Any, depth: int = 0) -> str:
+    """A literal of None, bool, int, float, str, list (or tuple, which becomes a list) and dict as Python source.
+
+    Floats are exact.
+
+    Raises:
+        TextError: the value is of another type, nests too deeply, or has an integer that does not fit 64 bits, so that
+            it could not be read back.
+    """
+    if depth > MAX_DEPTH:
+        raise TextError("data nested too deeply", allowed=f"{MAX_DEPTH} levels")
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{print_literal(key)}: {print_literal(item)}" for key, item in value.items()) + "}"
+        if not all(type(key) is str for key in value):
+            raise TextError("a key that is not a string")
+        return (
+            "{" + ", ".join(f"{print_string(k)}: {print_literal(item, depth + 1)}" for k, item in value.items()) + "}"
+        )
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(print_literal, value)) + "]"
-    if isinstance(value, float) and not isfinite(value):
-        return f'float("{value}")'
-    if isinstance(value, str):
+        return "[" + ", ".join(print_literal(item, depth + 1) for item in value) + "]"
+    if type(value) is float:
+        return repr(value) if isfinite(value) else f'float("{value}")'
+    if type(value) is str:
         return print_string(value)
-    return repr(value)
+    if value is None or type(value) is bool or (type(value) is int and abs(value) < 2**64):
+        return repr(value)
+    raise TextError(f"a {type(value).__name__} that a case file cannot hold", allowed=_LITERALS)
 
 
 def print_case(case: Case) -> str:
@@ -118,13 +153,15 @@ def print_case(case: Case) -> str:
 
 
 def _literal(node: ast.expr, depth: int = 0) -> Any:
-    if depth > 16:
-        fail(node, "data nested too deeply")
+    if depth > MAX_DEPTH:
+        fail(node, "data nested too deeply", f"{MAX_DEPTH} levels")
     if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (bool, int, float, str)):
+        if type(node.value) is int and node.value >= 2**64:
+            fail(node, "an integer that does not fit 64 bits")
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         if type(node.operand.value) in (int, float):
-            return -node.operand.value  # type: ignore[operator]
+            return -_literal(node.operand)
     if isinstance(node, ast.List):
         return [_literal(item, depth + 1) for item in node.elts]
     if isinstance(node, ast.Dict):
@@ -146,7 +183,7 @@ def _literal(node: ast.expr, depth: int = 0) -> Any:
         and node.args[0].value in ("inf", "-inf", "nan")
     ):
         return float(node.args[0].value)  # type: ignore[arg-type]
-    fail(node, f"a {type(node).__name__} in data", "None, True, False, numbers, strings, lists, dicts")
+    fail(node, f"{describe(node)} in data", _LITERALS)
 
 
 def parse_case(text: str, source: str | None = None) -> Case:
@@ -171,6 +208,8 @@ def _parse_case(text: str) -> Case:
         raise TextError(f"unknown version of the format: {first[:60]!r}", line=1, allowed=HEADER)
     graph: Graph | None = None
     sections: dict[str, dict[str, Any]] = {}
+    # for each section the lines of its entries; "" is the section itself
+    lines: dict[str, dict[str, int]] = {}
     for statement in syntax_tree(text).body:
         if isinstance(statement, ast.FunctionDef) and graph is None:
             graph = graph_from(statement)
@@ -182,9 +221,12 @@ def _parse_case(text: str) -> Case:
             and statement.targets[0].id not in sections
             and isinstance(statement.value, ast.Dict)
         ):
-            sections[statement.targets[0].id] = _literal(statement.value)
+            name = statement.targets[0].id
+            sections[name] = _literal(statement.value)
+            places = (key.lineno for key in statement.value.keys if key is not None)
+            lines[name] = {"": statement.lineno, **dict(zip(sections[name], places, strict=True))}
         else:
-            fail(statement, "a statement that a case file cannot have", "def program, INPUTS, PIPELINES, ABOUT, once each")
+            fail(statement, f"{describe(statement)} in a case file", "def program, INPUTS, PIPELINES, ABOUT, once each")
     if graph is None:
         raise TextError("the file has no program", allowed="def program(...): ...")
     if "INPUTS" not in sections and graph.inputs:
@@ -192,6 +234,12 @@ def _parse_case(text: str) -> Case:
     about = sections.get("ABOUT", {})
     exact = about.pop("exact", False)
     if not isinstance(exact, bool):
-        raise TextError("exact must be True or False")
-    pipelines = {name: Pipeline.from_data(data) for name, data in sections.get("PIPELINES", {}).items()}
+        raise TextError("exact must be True or False", line=lines["ABOUT"]["exact"])
+    pipelines = {}
+    for name, data in sections.get("PIPELINES", {}).items():
+        try:
+            pipelines[name] = Pipeline.from_data(data)
+        except TextError as error:
+            raise TextError(f"{name}: {error.what}", line=lines["PIPELINES"][name], allowed=error.allowed) from None
+    _check_recipes(graph, sections.get("INPUTS", {}), lines.get("INPUTS"))
     return Case(graph, sections.get("INPUTS", {}), pipelines, exact, about)

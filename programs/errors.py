@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def one_line(text: str, limit: int = 400) -> str:
+    """A text as one printable line: what a hostile file holds must not reach a terminal as control characters."""
+    text = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text[: limit + 1]
+    )
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
 class MisfoldError(Exception):
     """Base of all errors shown to a user as one line, without a traceback."""
 
@@ -11,11 +19,12 @@ class TextError(MisfoldError):
     """A case, graph, type or recipe text is not what the format allows."""
 
     def __init__(self, what: str, *, line: int | None = None, allowed: str | None = None, source: str | None = None):
-        self.what, self.line, self.allowed, self.source = what, line, allowed, source
+        self.what, self.line, self.allowed, self.source = one_line(what), line, allowed, source
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        place = ":".join(part for part in (self.source, str(self.line) if self.line else None) if part)
+        source = None if self.source is None else one_line(self.source)
+        place = ":".join(part for part in (source, str(self.line) if self.line else None) if part)
         if place and not self.source:
             place = f"line {place}"
         text = f"{place}: {self.what}" if place else self.what
@@ -23,7 +32,14 @@ class TextError(MisfoldError):
 
 
 class GraphError(MisfoldError):
-    """A Graph breaks a rule of the language: an undefined or redefined value, an unknown operator, a bad argument."""
+    """A Graph breaks a rule of the language: an undefined or redefined value, an unknown operator, a bad argument.
+
+    ``place`` says where: ``("input", index)``, ``("node", index)``, ``("return", index)``, or None.
+    """
+
+    def __init__(self, what: str, place: tuple[str, int] | None = None):
+        self.place = place
+        super().__init__(one_line(what))
 
 
 class BoundError(MisfoldError):

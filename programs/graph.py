@@ -18,7 +18,10 @@ from .errors import GraphError
 from .operators import is_operator
 from .types import TensorType
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+MAX_NAME = 64
+NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_NAME - 1}}}", re.ASCII)
+# What a printed graph calls by these names must not be shadowed by a value.
+_RESERVED = frozenset({"torch", "float", "slice", "program"})
 # Limits on what a file may hold; a campaign's own limits are much lower (see bounds.py).
 MAX_NODES = 10_000
 MAX_DEPTH = 8
@@ -95,6 +98,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         defined: set[str] = set()
+        place: tuple[str, int] | None = None
 
         def define(value: Value) -> None:
             check_name(value.name)
@@ -104,27 +108,29 @@ class Graph:
 
         if len(self.nodes) > MAX_NODES:
             raise GraphError(f"{len(self.nodes)} nodes; at most {MAX_NODES} are allowed")
-        for value in self.inputs:
-            define(value)
-            if value.type is None:
-                raise GraphError(f"input {value.name} has no type")
-        for node in self.nodes:
-            if not is_operator(node.op):
-                raise GraphError(f"{node.op} is not an operator that a graph may call")
-            for argument in (*node.args, *node.kwargs.values()):
-                check_argument(argument)
-            for name in node.uses:
-                if name not in defined:
-                    raise GraphError(f"{node.op} uses {name}, which is not defined before it")
-            if not node.outputs or (len(node.outputs) > 1 and not node.unpack):
-                raise GraphError(f"{node.op} has {len(node.outputs)} outputs")
-            for value in node.outputs:
-                define(value)
         if not self.returns:
-            raise GraphError("nothing is returned")
-        for name in self.returns:
-            if name not in defined:
-                raise GraphError(f"{name} is returned but not defined")
+            raise GraphError("nothing is returned", ("return", 0))
+        try:
+            for index, value in enumerate(self.inputs):
+                place = ("input", index)
+                define(value)
+                if value.type is None:
+                    raise GraphError(f"input {value.name} has no type")
+            for index, node in enumerate(self.nodes):
+                place = ("node", index)
+                check_call(node)
+                for name in node.uses:
+                    if name not in defined:
+                        raise GraphError(f"{node.op} uses {name}, which is not defined before it")
+                for value in node.outputs:
+                    define(value)
+            for index, name in enumerate(self.returns):
+                place = ("return", index)
+                if name not in defined:
+                    raise GraphError(f"{name} is returned but not defined")
+        except GraphError as error:
+            error.place = place
+            raise
 
     @cached_property
     def values(self) -> dict[str, Value]:
@@ -173,11 +179,17 @@ class Graph:
         return self.renamed(names)
 
 
+def merged_names(graph: Graph, index: int) -> dict[str, str]:
+    """What the values of the ``index``-th graph are called in a merged one: ``g0_NAME``, ``g1_NAME``, …"""
+    names = {name: f"g{index}_{name}" for name in graph.values}
+    if any(len(name) > MAX_NAME for name in names.values()):
+        names = {name: f"g{index}_n{place}" for place, name in enumerate(graph.values)}
+    return names
+
+
 def merge(graphs: Iterable[Graph]) -> Graph:
-    """One graph that does the work of several, side by side, with values renamed to ``g0_…``, ``g1_…``."""
-    parts = [
-        graph.renamed({name: f"g{index}_{name}" for name in graph.values}) for index, graph in enumerate(graphs)
-    ]
+    """One graph that does the work of several, side by side, with values renamed as ``merged_names`` says."""
+    parts = [graph.renamed(merged_names(graph, index)) for index, graph in enumerate(graphs)]
     return Graph(
         tuple(value for part in parts for value in part.inputs),
         tuple(node for part in parts for node in part.nodes),
@@ -187,27 +199,45 @@ def merge(graphs: Iterable[Graph]) -> Graph:
 
 def check_name(name: str) -> None:
     """Raise GraphError unless ``name`` can name a value."""
-    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in ("torch", "float", "program"):
-        raise GraphError(f"{name[:80]!r} cannot name a value: lower-case letters, digits and underscores only")
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in _RESERVED:
+        raise GraphError(
+            f"{name[:80]!r} cannot name a value: a lower-case letter, then up to {MAX_NAME - 1} lower-case letters, "
+            f"digits and underscores; no Python keyword, nor {', '.join(sorted(_RESERVED))}"
+        )
+
+
+def check_call(node: Node) -> None:
+    """Raise GraphError unless a node by itself, whatever it uses, is one that the language can express."""
+    if not is_operator(node.op):
+        raise GraphError(f"{node.op} is not an operator that a graph may call")
+    for key in node.kwargs:
+        if not key.isidentifier() or keyword.iskeyword(key):
+            raise GraphError(f"{node.op} has a keyword argument called {key[:80]!r}")
+    for argument in (*node.args, *node.kwargs.values()):
+        check_argument(argument)
+    if not node.outputs or (len(node.outputs) > 1 and not node.unpack):
+        raise GraphError(f"{node.op} has {len(node.outputs)} outputs")
 
 
 def check_argument(argument: Any, depth: int = 0) -> None:
     """Raise GraphError unless ``argument`` is one that the language can express."""
     if depth > MAX_DEPTH:
         raise GraphError(f"argument nested deeper than {MAX_DEPTH}")
-    if isinstance(argument, list | tuple):
+    # Exact types: of a subclass (a numpy scalar, an enumeration, torch.Size) the text would not give back the same.
+    kind = type(argument)
+    if kind is list or kind is tuple:
         for item in argument:
             check_argument(item, depth + 1)
-    elif isinstance(argument, slice):
+    elif kind is slice:
         check_argument((argument.start, argument.stop, argument.step), depth)
-    elif isinstance(argument, Symbol):
+    elif kind is Symbol:
         if argument.name not in SYMBOLS:
             raise GraphError(f"{argument.name} is not a constant that a graph may name")
-    elif isinstance(argument, str):
+    elif kind is str:
         if len(argument) > MAX_STRING:
             raise GraphError(f"a string of {len(argument)} characters; at most {MAX_STRING} are allowed")
-    elif isinstance(argument, int) and not isinstance(argument, bool):
+    elif kind is int:
         if not -(2**64) < argument < 2**64:
             raise GraphError("an integer that does not fit 64 bits")
-    elif not (argument is None or argument is ... or type(argument) in (bool, float, Ref)):
-        raise GraphError(f"an argument of type {type(argument).__name__}")
+    elif not (argument is None or argument is ... or kind is bool or kind is float or kind is Ref):
+        raise GraphError(f"an argument of type {kind.__name__}")

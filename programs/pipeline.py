@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import TextError
+
+
+def _is_string(key: object) -> bool:
+    return isinstance(key, str)
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -35,13 +41,11 @@ class Pipeline:
         Raises:
             TextError: the data is not a pipeline.
         """
-        from .errors import TextError
-
         allowed = '{"name": str, "options": {str: literal}, "passes": [[str, {str: literal}], ...]}'
         if not isinstance(data, Mapping) or not set(data) <= {"name", "options", "passes"}:
             raise TextError("not a pipeline", allowed=allowed)
         name, options, passes = data.get("name"), data.get("options", {}), data.get("passes")
-        if not isinstance(name, str) or not isinstance(options, Mapping) or not all(isinstance(k, str) for k in options):
+        if not isinstance(name, str) or not isinstance(options, Mapping) or not all(map(_is_string, options)):
             raise TextError("not a pipeline", allowed=allowed)
         if passes is not None:
             if not isinstance(passes, list | tuple):

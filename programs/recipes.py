@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import DTYPES
 from .errors import TextError
 from .types import TensorType
 
@@ -36,6 +35,9 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 #: for every kind: ``edges`` is the fraction of elements replaced by edge values of the element type.
 COMMON: dict[str, Any] = {"edges": 0.0, "requires_grad": False}
+#: Largest parameter of a distribution: differences and products with a random number stay finite in float64.
+MAX_NUMBER = 1e300
+_ELEMENTS = "True, False, integers from -2**63 to 2**64 - 1, floats"
 
 
 def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> None:
@@ -51,17 +53,25 @@ def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> N
         if value is None:
             raise TextError(f"{where}: {key} is missing")
         if key == "values":
-            if not isinstance(value, list) or not all(isinstance(item, bool | int | float) for item in value):
-                raise TextError(f"{where}: values must be a list of numbers")
+            if not isinstance(value, list) or not all(map(_is_element, value)):
+                raise TextError(f"{where}: values must be a list", allowed=_ELEMENTS)
             if not value and tensor.elements:
                 raise TextError(f"{where}: no values for {tensor.elements} elements")
-        elif key == "seed" and not (type(value) is int and 0 <= value < 2**63):
-            raise TextError(f"{where}: seed must be an integer from 0 to 2**63 - 1")
-        elif not isinstance(value, bool | int | float):
-            raise TextError(f"{where}: {key} must be a number")
-    edges = recipe.get("edges", 0.0)
-    if not isinstance(edges, int | float) or not 0 <= edges <= 1:
-        raise TextError(f"{where}: edges must be a fraction from 0 to 1")
+        elif key == "value":
+            if not _is_element(value):
+                raise TextError(f"{where}: not a value for an element", allowed=_ELEMENTS)
+        elif key == "seed":
+            if not (type(value) is int and 0 <= value < 2**63):
+                raise TextError(f"{where}: seed must be an integer from 0 to 2**63 - 1")
+        elif recipe["draw"] == "integers":
+            if type(value) is not int or not _is_element(value):
+                raise TextError(f"{where}: {key} must be an integer from -2**63 to 2**64 - 1")
+        elif type(value) not in (int, float) or not abs(value) <= MAX_NUMBER:
+            raise TextError(f"{where}: {key} must be a number of magnitude up to {MAX_NUMBER}")
+    for key in ("edges", "p"):
+        fraction = recipe.get(key, 0.0)
+        if type(fraction) not in (int, float) or not 0 <= fraction <= 1:
+            raise TextError(f"{where}: {key} must be a fraction from 0 to 1")
     if not isinstance(recipe.get("requires_grad", False), bool):
         raise TextError(f"{where}: requires_grad must be True or False")
     if recipe.get("requires_grad") and not tensor.dtype.is_float:
@@ -70,18 +80,23 @@ def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> N
         raise TextError(f"{where}: definite needs square matrices, not {tensor}")
     if recipe["draw"] == "integers" and recipe["low"] > recipe["high"]:
         raise TextError(f"{where}: low {recipe['low']} is above high {recipe['high']}")
-    if tensor.dtype.name not in DTYPES:
-        raise TextError(f"{where}: unknown element type")
+    if recipe["draw"] == "integers" and recipe["low"] < 0 and recipe["high"] >= 2**63:
+        raise TextError(f"{where}: low and high are of no one 64-bit type", allowed="both signed or both unsigned")
+    if recipe["draw"] == "uniform" and recipe.get("low", 0.0) > recipe.get("high", 1.0):
+        raise TextError(f"{where}: low is above high")
+
+
+def _is_element(value: Any) -> bool:
+    return type(value) in (bool, float) or (type(value) is int and -(2**63) <= value < 2**64)
 
 
 def draw(recipe, shape, dtype):
     """The numpy array that a recipe describes, in row-major order.
 
-    ``dtype`` is an element type's name; ``bfloat16`` comes as a float32 array that the caller rounds. Values outside
-    an integer type's range wrap around.
+    ``dtype`` is an element type's name; ``bfloat16`` comes as a float32 array that the caller rounds. Integers outside
+    an integer type's range wrap around; floats are truncated and clipped to 64 bits first, NaN becoming 0.
     """
     kind = recipe["draw"]
-    number = {"bfloat16": "float32"}.get(dtype, dtype)
     count = int(np.prod(shape, dtype=np.int64))
     random = np.random.Generator(np.random.PCG64(recipe.get("seed", 0)))
     if kind == "normal":
@@ -100,22 +115,51 @@ def draw(recipe, shape, dtype):
         factor = random.standard_normal(shape)
         array = factor @ np.swapaxes(factor, -1, -2) / max(shape[-1], 1) + np.eye(shape[-1])
     elif kind == "constant":
-        array = np.full(count, recipe["value"])
+        array = np.resize(elements([recipe["value"]], dtype), count)
     else:
-        array = np.resize(np.array(recipe["values"]), count) if count else np.zeros(0)
-    with np.errstate(all="ignore"):
-        array = np.array(array).reshape(shape).astype(number)
+        array = np.resize(elements(recipe["values"], dtype), count) if count else np.zeros(0)
+    array = convert(np.asarray(array).reshape(shape), dtype)
     if recipe.get("edges", 0.0) and count:
-        edges = edge_values(number)
+        edges = edge_values(dtype)
         chosen = random.random(shape) < recipe["edges"]
         array = np.where(chosen, edges[random.integers(0, len(edges), shape)], array)
     return array
+
+
+def convert(array, dtype):
+    """An array in an element type, the same on every machine (C leaves casts of floats out of range undefined)."""
+    if array.dtype.kind == "f" and dtype not in ("bool", "bfloat16") and not dtype.startswith("float"):
+        # the largest float64 below 2**63
+        array = np.clip(
+            np.nan_to_num(np.trunc(array), nan=0.0, posinf=2.0**63, neginf=-(2.0**63)), -(2.0**63), 2.0**63 - 1024
+        )
+        array = array.astype(np.int64)
+    with np.errstate(all="ignore"):
+        return array.astype("float32" if dtype == "bfloat16" else dtype)
+
+
+def elements(values, dtype):
+    """Python numbers as an array from which ``convert`` loses nothing that the element type can hold."""
+    if dtype == "bool":
+        return np.array([bool(value) for value in values])
+    if dtype.startswith(("float", "bfloat")):
+        return np.array([float(value) for value in values], np.float64)
+    return np.array(
+        [
+            int(value) % 2**64 if isinstance(value, int) else int(convert(np.float64(value), "int64")) % 2**64
+            for value in values
+        ],
+        np.uint64,
+    )
 
 
 def edge_values(dtype):
     """Values at which implementations of an element type tend to differ, as a numpy array of that type."""
     if dtype == "bool":
         return np.array([False, True])
+    if dtype == "bfloat16":
+        tiny, eps = 2.0**-133, 2.0**-7
+        return np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, tiny, -tiny, eps], np.float32)
     if dtype.startswith("float"):
         tiny = np.finfo(dtype).smallest_subnormal
         return np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, tiny, -tiny, np.finfo(dtype).eps], dtype)
@@ -131,7 +175,11 @@ def place(array, strides):
     """
     if array.size == 0:
         return np.zeros(0, array.dtype)
-    storage = np.zeros(1 + sum((d - 1) * s for d, s in zip(array.shape, strides)), array.dtype)
-    view = np.lib.stride_tricks.as_strided(storage, array.shape, [s * array.itemsize for s in strides])
-    view[...] = array
+    offsets = np.zeros((1,) * array.ndim, np.int64)
+    for axis, (dim, stride) in enumerate(zip(array.shape, strides)):
+        steps = np.arange(dim, dtype=np.int64) * stride
+        offsets = offsets + steps.reshape([-1 if other == axis else 1 for other in range(array.ndim)])
+    storage = np.zeros(int(offsets.max()) + 1, array.dtype)
+    # numpy assigns to an overlapping view in an order of its own, but to repeated indices from first to last
+    storage[offsets.reshape(-1)] = array.reshape(-1)
     return storage

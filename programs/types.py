@@ -13,6 +13,8 @@ from .errors import TextError
 # A dimension that no framework can allocate anyway; it keeps products of hostile shapes in cheap integers.
 MAX_DIM = 2**40
 MAX_RANK = 16
+# Longer than any type within these limits; the cache of parsed types must not fill with hostile texts.
+MAX_TEXT = 1024
 
 _TEXT = re.compile(r"\s*([a-z]+[0-9]*)\s*\[([0-9,\s]*)\]\s*(?:\{([0-9,\s]*)\})?\s*", re.ASCII)
 _ALLOWED = "DTYPE[DIM, ...] or DTYPE[DIM, ...]{STRIDE, ...}, DTYPE one of " + ", ".join(DTYPES)
@@ -20,24 +22,35 @@ _ALLOWED = "DTYPE[DIM, ...] or DTYPE[DIM, ...]{STRIDE, ...}, DTYPE one of " + ",
 
 @dataclass(frozen=True)
 class TensorType:
-    """Shape, element type and, where they are not those of a contiguous tensor, strides (in elements)."""
+    """Shape, element type and, where they are not those of a contiguous tensor, strides (in elements).
+
+    Strides equal to the contiguous ones become None, so that equal layouts are equal types.
+
+    Raises:
+        TextError: a dimension or stride is negative or beyond ``MAX_DIM``, or there are too many.
+    """
 
     dtype: DType
     shape: tuple[int, ...]
     strides: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.strides is not None and len(self.strides) != len(self.shape):
+        _check(self.shape, "dimensions")
+        if self.strides is None:
+            return
+        _check(self.strides, "strides")
+        if len(self.strides) != len(self.shape):
             raise TextError(f"{len(self.strides)} strides for {len(self.shape)} dimensions")
+        if self.strides == contiguous_strides(self.shape):
+            object.__setattr__(self, "strides", None)
 
     @staticmethod
-    def of(dtype: str | DType, shape: tuple[int, ...] | list[int], strides: tuple[int, ...] | None = None) -> TensorType:
-        """Build a type; strides equal to the contiguous ones are dropped, so that equal layouts are equal types."""
+    def of(
+        dtype: str | DType, shape: tuple[int, ...] | list[int], strides: tuple[int, ...] | None = None
+    ) -> TensorType:
+        """Build a type from an element type's name and any sequences of integers."""
         dtype = DTYPES[dtype] if isinstance(dtype, str) else dtype
-        shape = tuple(shape)
-        if strides is not None and tuple(strides) == contiguous_strides(shape):
-            strides = None
-        return TensorType(dtype, shape, None if strides is None else tuple(strides))
+        return TensorType(dtype, tuple(shape), None if strides is None else tuple(strides))
 
     @cached_property
     def elements(self) -> int:
@@ -73,6 +86,14 @@ def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
+def _check(values: tuple[int, ...], what: str) -> None:
+    if len(values) > MAX_RANK:
+        raise TextError(f"{len(values)} {what}", allowed=f"at most {MAX_RANK}")
+    for value in values:
+        if not 0 <= value <= MAX_DIM:
+            raise TextError(f"{value} in the list of {what}", allowed=f"0 to {MAX_DIM}")
+
+
 def _integers(text: str, what: str) -> tuple[int, ...]:
     text = text.strip()
     if not text:
@@ -80,12 +101,7 @@ def _integers(text: str, what: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdigit() and len(part) <= 13 for part in parts):
         raise TextError(f"bad list of {what}: {text[:60]!r}", allowed="non-negative integers separated by commas")
-    values = tuple(map(int, parts))
-    if len(values) > MAX_RANK:
-        raise TextError(f"{len(values)} {what}", allowed=f"at most {MAX_RANK}")
-    if any(value > MAX_DIM for value in values):
-        raise TextError(f"{what} {max(values)} too large", allowed=f"at most {MAX_DIM}")
-    return values
+    return tuple(map(int, parts))
 
 
 @lru_cache(maxsize=16384)
@@ -95,7 +111,7 @@ def parse_type(text: str) -> TensorType:
     Raises:
         TextError: the text is not a type of this language.
     """
-    match = _TEXT.fullmatch(text)
+    match = _TEXT.fullmatch(text) if len(text) <= MAX_TEXT else None
     if match is None or match[1] not in DTYPES:
         raise TextError(f"not a tensor type: {text[:60]!r}", allowed=_ALLOWED)
     shape = _integers(match[2], "dimensions")
