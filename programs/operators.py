@@ -16,6 +16,18 @@ _DATA = "operators.txt"
 # Public functions that make tensors: they take none, so they cannot be overridden and torch does not list them.
 _CREATION = ("arange", "eye", "full", "linspace", "logspace", "ones", "tril_indices", "triu_indices", "zeros")
 
+# Pure operators that the exclusions below would catch by accident of spelling, or that torch does not list.
+_INCLUDED = (
+    *(
+        f"{space}.{name}"
+        for space in ("torch", "torch.Tensor")
+        for name in ("flipud", "movedim", "nanquantile", "quantile", "take_along_dim")
+    ),
+    *(f"torch.Tensor.{name}" for name in ("new_full", "new_ones", "new_zeros", "sum_to_size")),
+    *(f"torch.nn.functional.{name}" for name in ("hardsigmoid", "hardswish")),
+    *("torch.fill", "torch.gradient"),
+)
+
 NAMESPACES = ("torch", "torch.Tensor", "torch.nn.functional", "torch.special", "torch.linalg", "torch.fft")
 
 # Overridable functions that are not pure tensor operators: input and output, storage and pointers, autograd and
@@ -54,7 +66,7 @@ def collect() -> list[str]:
     from torch.overrides import get_overridable_functions, resolve_name
 
     warnings.simplefilter("ignore")
-    names = {f"torch.{name}" for name in _CREATION}
+    names = {f"torch.{name}" for name in _CREATION} | set(_INCLUDED)
     for functions in get_overridable_functions().values():
         for function in functions:
             name = resolve_name(function)
