@@ -20,6 +20,8 @@ from .types import TensorType
 
 MAX_NAME = 64
 NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_NAME - 1}}}", re.ASCII)
+# ASCII only: Python reads other letters in a normal form, so that they would not come back as they were.
+_KEY = re.compile(rf"[a-zA-Z_][a-zA-Z0-9_]{{0,{MAX_NAME - 1}}}", re.ASCII)
 # What a printed graph calls by these names must not be shadowed by a value.
 _RESERVED = frozenset({"torch", "float", "slice", "program"})
 # Limits on what a file may hold; a campaign's own limits are much lower (see bounds.py).
@@ -211,7 +213,7 @@ def check_call(node: Node) -> None:
     if not is_operator(node.op):
         raise GraphError(f"{node.op} is not an operator that a graph may call")
     for key in node.kwargs:
-        if not key.isidentifier() or keyword.iskeyword(key):
+        if not _KEY.fullmatch(key) or keyword.iskeyword(key):
             raise GraphError(f"{node.op} has a keyword argument called {key[:80]!r}")
     for argument in (*node.args, *node.kwargs.values()):
         check_argument(argument)

@@ -231,8 +231,10 @@ def _call(call: ast.Call) -> tuple[str, tuple[Argument, ...], dict[str, Argument
         args.append(_argument(argument))
     kwargs: dict[str, Argument] = {}
     for keyword in call.keywords:
-        if keyword.arg is None or keyword.arg in kwargs:
-            fail(call, "** or a repeated keyword in a call")
+        if keyword.arg is None:
+            fail(call, "** in a call", "keywords one by one")
+        if keyword.arg in kwargs:
+            fail(call, f"keyword argument repeated: {keyword.arg}")
         kwargs[keyword.arg] = _argument(keyword.value)
     return op, tuple(args), kwargs
 
