@@ -25,6 +25,10 @@ class Unsupported(Exception):
         self.operator = operator
 
 
+class MemoryStamped(Exception):
+    """A compiled program wrote memory that is not its own. A target that watches for this raises it from a run."""
+
+
 class Target(ABC):
     """A system under test. Everything below runs inside an isolated worker, except ``missing`` and the constants."""
 
@@ -72,3 +76,12 @@ class Target(ABC):
 
     def settle(self, folder: str) -> None:  # noqa: B027 - optional
         """Called in each worker before its first case, with a folder of its own for caches and scratch files."""
+
+    def script(self, pipeline: Pipeline) -> str | None:
+        """Python source for standalone reproducers, which may import the target's packages, torch and numpy only.
+
+        It defines ``compile_program(program, inputs)``, which compiles the function ``program`` for ``inputs`` (a list
+        of torch tensors) as ``pipeline`` says and returns a function of a list of tensors that gives a list of
+        tensors. None where the target has no such source: scripts then go through misfold.
+        """
+        return None

@@ -1,0 +1,54 @@
+"""Programs that write their inputs, as functions that do not: for targets that take functional programs only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from misfold.programs.aliasing import aliases, written_arguments
+from misfold.programs.graph import Graph
+
+
+def written_inputs(graph: Graph) -> tuple[int, ...]:
+    """Positions of the inputs whose memory the program may write, by itself or through a view. A superset."""
+    root = aliases(graph)
+    written = {root[name] for node in graph.nodes for name in written_arguments(node)}
+    return tuple(index for index, value in enumerate(graph.inputs) if root[value.name] in written)
+
+
+@dataclass(frozen=True)
+class Functional:
+    """``function`` returns the program's outputs and then the final contents of the inputs at ``written``."""
+
+    function: Callable[..., tuple[Any, ...]]
+    written: tuple[int, ...]
+
+    def finish(self, results: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+        """The program's own outputs; the rest is copied into the inputs."""
+        if not self.written:
+            return list(results)
+        import torch
+
+        count = len(results) - len(self.written)
+        with torch.no_grad():
+            for index, final in zip(self.written, results[count:], strict=True):
+                if not torch.equal(inputs[index], final):
+                    inputs[index].copy_(final)
+        return list(results[:count])
+
+
+def functional(graph: Graph) -> Functional:
+    """The graph as a function that leaves its inputs alone."""
+    from .torch_values import to_function
+
+    program = to_function(graph)
+    written = written_inputs(graph)
+    if not written:
+        return Functional(program, ())
+
+    def function(*inputs: Any) -> tuple[Any, ...]:
+        tensors = [item.clone() if index in written else item for index, item in enumerate(inputs)]
+        return (*program(*tensors), *(tensors[index] for index in written))
+
+    return Functional(function, written)
