@@ -1,0 +1,321 @@
+"""The campaign's life: open or resume its folder, start fork servers and lanes, stop, summarise."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from misfold.generators.support import Support
+from misfold.programs.errors import MisfoldError, StoreError, TargetError, UsageError
+from misfold.targets import registry
+from misfold.targets.isolation.limits import Limits
+from misfold.targets.isolation.server import ForkServer
+from misfold.targets.protocol import Target
+
+from .examine import REFERENCE, Examiner
+from .investigate import Investigator
+from .lane import Lane, Stopped
+from .settings import BLOCK, Settings
+from .store import FILE, Campaign, Finding, Store
+from .tally import Tally
+
+# Seconds that confirming findings may go on after the campaign's time is over.
+GRACE = 60.0
+# Seconds between two kept snapshots of the counters.
+SAMPLE = 10.0
+
+
+def find_targets(names: tuple[str, ...]) -> dict[str, Target]:
+    """Instances of the targets of these names.
+
+    Raises:
+        TargetError: one is unknown or not installed.
+    """
+    targets = {name: registry.get(name) for name in names}
+    for name, target in targets.items():
+        missing = target.missing()
+        if missing is not None:
+            raise TargetError(f"target {name} cannot run here: {missing}; install it with: {target.install}")
+    return targets
+
+
+def collect_versions(targets: dict[str, Target]) -> dict[str, str]:
+    """Versions of misfold, Python and everything that the targets name."""
+    import platform
+
+    try:
+        own = version("misfold")
+    except PackageNotFoundError:
+        own = "unknown"
+    versions = {"misfold": own, "python": platform.python_version(), "machine": platform.machine()}
+    for target in targets.values():
+        versions.update(target.versions())
+    return versions
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder against a second campaign.
+
+    Raises:
+        StoreError: another process runs a campaign in it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = open(folder / "lock", "w")  # noqa: SIM115 - held until the end of the campaign
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be used as a campaign's folder: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"{folder}: another campaign is running here") from error
+        yield
+    finally:
+        handle.close()
+
+
+class Servers:
+    """The fork servers of a campaign: one for making and judging cases, one per family of targets."""
+
+    def __init__(self, targets: dict[str, Target], folder: Path, limits: Limits):
+        scratch = folder / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        self.scratch = scratch
+        environment = {
+            "MISFOLD_CACHE": str(scratch / "cache"),
+            "HOME": str(scratch / "home"),
+            "TMPDIR": str(scratch / "tmp"),
+        }
+        for path in environment.values():
+            Path(path).mkdir(parents=True, exist_ok=True)
+        self.servers = {
+            REFERENCE: ForkServer(REFERENCE, ["misfold.fuzz.produce:warm_up"], scratch / REFERENCE, limits, environment)
+        }
+        for target in targets.values():
+            if target.family not in self.servers:
+                family = [name for name, other in targets.items() if other.family == target.family]
+                self.servers[target.family] = ForkServer(
+                    target.family,
+                    ["misfold.targets.running:warm_up_family"],
+                    scratch / target.family,
+                    limits,
+                    {**environment, "MISFOLD_FAMILY": ",".join(family)},
+                )
+
+    def start(self) -> None:
+        """Start all at once; the first failure is raised when all have ended their attempt."""
+        errors: list[BaseException] = []
+
+        def begin(server: ForkServer) -> None:
+            try:
+                server.start()
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=begin, args=(server,)) for server in self.servers.values()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            self.close()
+            raise errors[0]
+
+    def close(self) -> None:
+        """End all servers and workers and remove their scratch files."""
+        for server in self.servers.values():
+            server.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+
+class Stop:
+    """How a campaign is told to stop: by time (blocks finish), by one signal (soon), by two (now)."""
+
+    def __init__(self) -> None:
+        self.signals = 0
+        self.over = False
+
+    def on_signal(self, _number: int, _frame: Any) -> None:
+        self.signals += 1
+        if self.signals >= 2:
+            raise KeyboardInterrupt
+
+    def soon(self) -> bool:
+        return self.signals > 0
+
+    def no_more(self) -> bool:
+        return self.over or self.signals > 0
+
+
+class Runner:
+    """A campaign that is running. ``run`` blocks until it is over; ``tally`` may be read meanwhile."""
+
+    def __init__(self, folder: Path, settings: Settings, grace: float = GRACE):
+        self.folder, self.settings, self.grace = folder, settings, grace
+        self.targets = find_targets(settings.targets)
+        self.tally = Tally(settings.targets)
+        self.stop = Stop()
+        self.pending: deque[Finding] = deque()
+        self.errors: list[BaseException] = []
+        self.started = time.monotonic()
+        self._numbers = threading.Lock()
+        self._accounted: float | None = None
+
+    def open(self) -> None:
+        """Open the folder's store: a new campaign, or the one that is there, whose settings must agree."""
+        create = not (self.folder / FILE).exists()
+        self.store = Store(self.folder, create=create)
+        self.versions = collect_versions(self.targets)
+        known = self.store.campaign()
+        if known is None:
+            known = self.store.begin(self.settings.seed, self.settings.to_data(), self.versions, time.time())
+        else:
+            self.settings = resumed(Settings.from_data(known.settings), self.settings, self.folder)
+        self.campaign: Campaign = known
+        self.done = self.store.finished_blocks(known)
+        self.resumed = bool(self.done)
+        self.cases_before = self.store.number_of_cases(known)
+        self.pending.extend(finding for finding in self.store.findings() if finding.status == "new")
+        self.next_block = 0
+
+    def run(self, watch: Callable[[Runner], None]) -> None:
+        """Run to the end. ``watch`` is called in this thread several times a second.
+
+        Raises:
+            StoreError, TargetError: the campaign cannot go on; all that was committed stays.
+            KeyboardInterrupt: stopped at once.
+        """
+        with locked(self.folder), self._signals():
+            self.open()
+            limits = Limits(seconds=self.settings.case_seconds, memory=self.settings.memory)
+            servers = Servers(self.targets, self.folder, limits)
+            threads: list[threading.Thread] = []
+            try:
+                servers.start()
+                self.started = time.monotonic()
+                self.tally.started = self.started
+                threads = [
+                    threading.Thread(target=self._lane, args=(servers, number), name=f"lane-{number}", daemon=True)
+                    for number in range(self.settings.jobs)
+                ]
+                for thread in threads:
+                    thread.start()
+                self._watch(threads, watch)
+            finally:
+                self.stop.over = True
+                servers.close()
+                self._account()
+                self.store.close()
+            if self.errors:
+                raise self.errors[0]
+
+    def _watch(self, threads: list[threading.Thread], watch: Callable[[Runner], None]) -> None:
+        sampled = self._accounted = time.monotonic()
+        while any(thread.is_alive() for thread in threads):
+            watch(self)
+            moment = time.monotonic()
+            if self.settings.time is not None and moment - self.started >= self.settings.time:
+                self.stop.over = True
+            if moment - sampled >= SAMPLE and not self.errors:
+                sampled = moment
+                self._sample()
+            time.sleep(0.25)
+        if not self.errors:
+            self._sample()
+        watch(self)
+
+    def _sample(self) -> None:
+        try:
+            self._account()
+            self.store.add_statistic(self.campaign, time.monotonic() - self.started, self.tally.snapshot())
+        except MisfoldError as error:
+            self.errors.append(error)
+            self.stop.over = True
+
+    def _account(self) -> None:
+        """Add the time since the last account to the campaign's running time."""
+        if self.errors or self._accounted is None:
+            return
+        since, self._accounted = self._accounted, time.monotonic()
+        self.store.add_seconds(self.campaign, self._accounted - since)
+
+    def _block(self) -> int | None:
+        with self._numbers:
+            while self.next_block in self.done:
+                self.next_block += 1
+            number = self.next_block
+            if self.settings.count is not None and number * BLOCK >= self.settings.count:
+                return None
+            self.next_block += 1
+            return number
+
+    def _lane(self, servers: Servers, number: int) -> None:
+        folder = servers.scratch / f"lane-{number}"
+        examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds)
+        investigator = Investigator(self.store, self.campaign, examiner, self.versions, time.time, self.stop.soon)
+        lane = Lane(
+            self.settings, self.store, self.campaign, examiner, investigator,
+            self._support(), self.tally, self.pending, self.stop.soon,
+        )  # fmt: skip
+        try:
+            while not self.stop.no_more():
+                lane.triage(self.settings.triage_share)
+                block = self._block()
+                if block is None:
+                    break
+                lane.block(block, self.settings.count)
+            # What is left to confirm: all of it after a count, as long as the grace lasts after a time.
+            until = time.monotonic() + (self.grace if self.stop.over else float("inf"))
+            while self.pending and not self.stop.soon() and time.monotonic() < until:
+                lane.triage(1.1, once=True)
+        except Stopped:
+            pass
+        except BaseException as error:
+            self.errors.append(error)
+            self.stop.over = True
+        finally:
+            examiner.close()
+
+    def _support(self) -> dict[str, Support]:
+        tables = {name: Support.load(name, target.versions()) for name, target in self.targets.items()}
+        return {name: table for name, table in tables.items() if table is not None}
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.stop.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def resumed(old: Settings, new: Settings, folder: Path) -> Settings:
+    """The stored settings with what a resumed run may change.
+
+    Raises:
+        UsageError: something else differs.
+    """
+    merged = replace(old, **{name: getattr(new, name) for name in Settings.FREE})
+    for name in ("targets", "seed", "generator", "pipelines"):
+        if getattr(new, name) != getattr(old, name):
+            raise UsageError(
+                f"{folder} holds a campaign with {name} {getattr(old, name)!r}, not {getattr(new, name)!r}; "
+                "leave the option out to resume it, or choose another folder"
+            )
+    return merged

@@ -1,0 +1,55 @@
+"""The command line: ``misfold``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+from click.exceptions import ClickException
+from click.exceptions import Exit as ClickExit
+from rich.console import Console
+
+from misfold.programs.errors import MisfoldError, StoreError
+
+from .commands import browse, inspection, replay, run
+
+app = typer.Typer(
+    name="misfold",
+    help=(
+        "Find the places where tensor compilers are wrong.\n\n"
+        "Start with: misfold run --time 5m. Then: misfold findings, misfold show B1, misfold export B1."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (run, browse, replay, inspection):
+    module.register(app)
+
+# Exit statuses: 0 all well, 1 something failed (a replay that fails, a campaign that could not go on), 2 bad input.
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+
+def main() -> NoReturn:
+    """Entry point. A user's mistake is one line on standard error and exit status 2, never a traceback."""
+    try:
+        code = app(standalone_mode=False)
+    except ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ClickExit as error:
+        sys.exit(error.exit_code)
+    except MisfoldError as error:
+        Console(stderr=True, soft_wrap=True).print(f"misfold: {error}", style="red", markup=False, highlight=False)
+        sys.exit(FAILED if isinstance(error, StoreError) else BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away (misfold findings | head): not an error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,1 @@
+"""The commands of ``misfold``, a few to a module."""

@@ -1,0 +1,164 @@
+"""``misfold findings`` and ``misfold show``: what a campaign found."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+from ..folders import find, open_store
+from ..store import Bug, Finding, Store
+
+Folder = Annotated[
+    Path | None, typer.Option("--folder", "-f", help="The campaign's folder; default: the latest under ./campaigns.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(findings)
+    app.command()(show)
+
+
+def bug_data(store: Store, bug: Bug) -> dict[str, Any]:
+    """A bug as plain data."""
+    members = store.findings(bug=bug.id)
+    return {
+        "bug": f"B{bug.id}",
+        "title": bug.title,
+        "target": bug.target,
+        "kind": bug.kind,
+        "verdict": store.finding(bug.finding_id).verdict,
+        "pipelines": sorted({item.pipeline for item in members}),
+        "findings": [f"F{item.id}" for item in members],
+        "confirmed": sum(item.status == "confirmed" for item in members),
+        "occurrences": len(members),
+        "script": bug.script,
+        "signature": bug.signature,
+    }
+
+
+def bug_table(store: Store, bugs: list[Bug]) -> Table:
+    """Bugs, one row each."""
+    grid = Table(box=None, pad_edge=False)
+    for column in ("bug", "target", "kind", "verdict"):
+        grid.add_column(column, no_wrap=True)
+    grid.add_column("seen", justify="right")
+    grid.add_column("script", no_wrap=True)
+    grid.add_column("what", overflow="ellipsis", ratio=1)
+    for bug in bugs:
+        data = bug_data(store, bug)
+        kind = "wrong result" if bug.kind == "values" else bug.kind
+        grid.add_row(
+            f"B{bug.id}", bug.target, kind, data["verdict"], str(data["occurrences"]), bug.script, escape(bug.title)
+        )
+    return grid
+
+
+def status_line(items: list[Finding]) -> str:
+    """How many findings have which status."""
+    words = {
+        "confirmed": "confirmed",
+        "duplicate": "more of the same",
+        "flaky": "flaky",
+        "suspect": "suspect (not supported by other inputs)",
+        "new": "waiting to be confirmed",
+    }
+    counts = {status: sum(item.status == status for item in items) for status in words}
+    parts = [f"{count} {words[status]}" for status, count in counts.items() if count]
+    return ", ".join(parts) if parts else "none"
+
+
+def findings(
+    folder: Folder = None,
+    every: Annotated[bool, typer.Option("--all", help="List every finding, not one line per bug.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List what a campaign found, one line per bug."""
+    store = open_store(folder)
+    items, bugs = store.findings(), store.bugs()
+    if as_json:
+        data: Any = [bug_data(store, bug) for bug in bugs]
+        if every:
+            data = [finding_data(item) for item in items]
+        print(json.dumps(data, indent=2))
+        return
+    console = Console()
+    console.print(f"{store.folder}: {len(bugs)} bugs; findings: {status_line(items)}", soft_wrap=True, highlight=False)
+    if every:
+        grid = Table(box=None, pad_edge=False)
+        for column in ("finding", "bug", "status", "target", "pipeline", "kind", "verdict", "case"):
+            grid.add_column(column)
+        for item in items:
+            bug = "" if item.bug_id is None else f"B{item.bug_id}"
+            grid.add_row(
+                f"F{item.id}", bug, item.status, item.target, item.pipeline, item.kind, item.verdict, str(item.index)
+            )
+        console.print(grid)
+    elif bugs:
+        console.print(bug_table(store, bugs))
+
+
+def finding_data(item: Finding) -> dict[str, Any]:
+    """A finding as plain data."""
+    return {
+        "finding": f"F{item.id}",
+        "bug": None if item.bug_id is None else f"B{item.bug_id}",
+        "status": item.status,
+        "target": item.target,
+        "pipeline": item.pipeline,
+        "kind": item.kind,
+        "verdict": item.verdict,
+        "oracle": item.oracle,
+        "index": item.index,
+        "explanation": item.explanation,
+        "failure": item.failure,
+        "evidence": item.evidence,
+        "versions": item.versions,
+        "case": item.text,
+        "reduced": item.reduced,
+        "at": item.at,
+    }
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="FINDING", help="A finding (F12) or a bug (B3).")],
+    folder: Folder = None,
+    full: Annotated[bool, typer.Option("--full", help="The case as generated, not its reduced form.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a finding: the verdict, the evidence, the failure and the program."""
+    store = open_store(folder)
+    item = find(store, name)
+    if as_json:
+        print(json.dumps(finding_data(item), indent=2))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    bug = f"bug B{item.bug_id}, " if item.bug_id else ""
+    found = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.at))
+    console.print(
+        f"[bold]F{item.id}[/bold] {bug}{item.status}: {item.target}, pipeline {escape(item.pipeline)}, {item.kind}"
+    )
+    console.print(f"found {found}, case {item.index}, oracle {item.oracle}, verdict {item.verdict}")
+    console.print(escape(item.explanation))
+    if item.failure:
+        console.print(f"\n[bold]{escape(item.failure['type'])}[/bold]: {escape(item.failure['message'][:2000])}")
+        for frame in item.failure["frames"][-8:]:
+            console.print(f"  {escape(frame)}")
+    if item.evidence:
+        console.print("\n[bold]evidence[/bold]")
+        for entry in item.evidence:
+            console.print(
+                f"  {escape(entry['what'])}" + (f": {entry['kind']}, {entry['verdict']}" if "kind" in entry else "")
+            )
+    text = item.text if full or not item.reduced else item.reduced
+    console.print(f"\n[bold]{'reduced case' if text == item.reduced else 'case'}[/bold]")
+    console.print(Syntax(text, "python", background_color="default", word_wrap=False))
+    console.print(f"[dim]misfold export F{item.id} --folder {store.folder} writes a standalone script[/dim]")

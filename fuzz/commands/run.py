@@ -1,0 +1,205 @@
+"""``misfold run``: a campaign."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from misfold.programs.errors import UsageError
+
+from ..campaign import Runner
+from ..folders import new_folder
+from ..settings import DEFAULT_TARGETS, Settings, generator_options, parse_duration
+from ..store import FILE, Store
+from ..view import View, duration
+from .browse import bug_table, status_line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(run)
+
+
+def split(text: str | None) -> tuple[str, ...]:
+    """``"a, b"`` as ``("a", "b")``."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def span(text: str) -> tuple[int, int]:
+    """``"5-15"`` as ``(5, 15)``, ``"10"`` as ``(10, 10)``.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    low, _, high = text.partition("-")
+    try:
+        bounds = int(low), int(high or low)
+    except ValueError:
+        raise UsageError(f"not a number or range: {text!r} (write 10 or 5-15)") from None
+    if not 1 <= bounds[0] <= bounds[1] <= 200:
+        raise UsageError(f"a program can have 1 to 200 operators, the smaller number first: {text!r}")
+    return bounds
+
+
+def run(
+    targets: Annotated[
+        str | None, typer.Option("--targets", "-t", help=f"Comma-separated; default: {','.join(DEFAULT_TARGETS)}.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", help="How long: 45s, 5m, 1h30m, 2d. Default 5m, unless --count is given.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, help="Stop after this many cases in all.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="Cases at a time; one core each.")] = 2,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Decides every case. Default: a random one, printed.")
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--folder", "-f", help="The campaign's folder. One that holds a campaign is resumed."),
+    ] = None,
+    nodes: Annotated[str | None, typer.Option("--nodes", help="Operators per program, as 5-15.")] = None,
+    operators: Annotated[
+        str | None,
+        typer.Option("--operators", help="Only these: comma-separated names or patterns such as 'torch.linalg.*'."),
+    ] = None,
+    exclude: Annotated[str | None, typer.Option("--exclude", help="Without these operators; as --operators.")] = None,
+    dtypes: Annotated[
+        str | None, typer.Option("--dtypes", help="Element types of inputs, weights optional: 'float32=4,int64,bool'.")
+    ] = None,
+    exact: Annotated[
+        float | None,
+        typer.Option("--exact", min=0, max=1, help="Share of cases with small-integer inputs, judged bit for bit."),
+    ] = None,
+    gradients: Annotated[
+        float | None, typer.Option("--gradients", min=0, max=1, help="Share of cases that run the backward pass too.")
+    ] = None,
+    special_values: Annotated[
+        bool, typer.Option("--special-values", help="Feed NaN and infinities on purpose.")
+    ] = False,
+    pipelines: Annotated[
+        str | None, typer.Option("--pipelines", "-p", help="Only these pipelines (see: misfold targets --pipelines).")
+    ] = None,
+    case_seconds: Annotated[
+        float, typer.Option("--case-seconds", min=1, help="Time limit per case and target.")
+    ] = 30.0,
+    memory: Annotated[int, typer.Option("--memory", min=256, help="Memory a worker may take, in MiB.")] = 3072,
+) -> None:
+    """Run a campaign: make programs, compile them with every target, judge, confirm, reduce, deduplicate.
+
+    Ctrl-C once stops soon and summarises; twice stops at once. Nothing found is lost either way, and the same command
+    with the campaign's --folder goes on where it stopped.
+    """
+    old = stored(folder)
+    if seed is None:
+        seed = old.seed if old else secrets.randbelow(2**31)
+    generator: dict[str, Any] = {}
+    if nodes is not None:
+        generator["min_nodes"], generator["max_nodes"] = span(nodes)
+    if operators is not None:
+        generator["include"] = list(split(operators))
+    if exclude is not None:
+        generator["exclude"] = list(split(exclude))
+    if dtypes is not None:
+        generator["dtypes"] = weights(dtypes)
+    if exact is not None:
+        generator["exact"] = exact
+    if gradients is not None:
+        generator["gradient"] = gradients
+    if special_values:
+        generator["special_values"] = 0.25
+    generator_options(generator)  # an option that does not fit is an error here, not in a worker
+    seconds = parse_duration(time) if time is not None else (None if count is not None else 300.0)
+    settings = Settings(
+        seed=seed,
+        targets=split(targets) or (old.targets if old else DEFAULT_TARGETS),
+        time=seconds,
+        count=count,
+        jobs=jobs,
+        case_seconds=case_seconds,
+        memory=memory * 2**20,
+        pipelines=split(pipelines) or (old.pipelines if old else ()),
+        generator=generator or (old.generator if old else {}),
+    )
+    campaign(settings, folder or new_folder(seed))
+
+
+def weights(text: str) -> dict[str, float]:
+    """``"float32=4,int64"`` as ``{"float32": 4.0, "int64": 1.0}``."""
+    found = {}
+    for part in split(text):
+        name, _, weight = part.partition("=")
+        try:
+            found[name.strip()] = float(weight or 1)
+        except ValueError:
+            raise UsageError(f"not a weight: {part!r} (write float32=4)") from None
+    return found
+
+
+def stored(folder: Path | None) -> Settings | None:
+    """Settings of the campaign that a folder holds, if it holds one."""
+    if folder is None or not (folder / FILE).exists():
+        return None
+    store = Store(folder)
+    try:
+        known = store.campaign()
+        return None if known is None else Settings.from_data(known.settings)
+    finally:
+        store.close()
+
+
+def campaign(settings: Settings, folder: Path) -> None:
+    """Run a campaign and print what it found."""
+    console = Console(highlight=False, soft_wrap=True)
+    runner = Runner(folder, settings)
+    versions = ", ".join(
+        dict.fromkeys(f"{name} {version}" for t in runner.targets.values() for name, version in t.versions().items())
+    )
+    console.print(f"misfold: seed {settings.seed}, folder {folder}, targets {', '.join(settings.targets)}")
+    console.print(f"         {versions}")
+    console.print("         starting: each compiler is imported and warmed up once …")
+    interrupted = False
+    with View(console) as view:
+        try:
+            runner.run(view.update)
+        except KeyboardInterrupt:
+            interrupted = True
+    summary(console, runner)
+    if interrupted:
+        raise typer.Exit(130)
+
+
+def summary(console: Console, runner: Runner) -> None:
+    """The closing summary."""
+    store = Store(runner.folder)
+    known = store.campaign()
+    if known is None:
+        console.print("stopped before the campaign began")
+        return
+    items, bugs = store.findings(), store.bugs()
+    cases = store.number_of_cases(known)
+    console.print(f"\n[bold]{cases} cases in {duration(known.seconds)}, seed {known.seed}[/bold]")
+    for target, counts in store.counts(known).items():
+        rejected = counts.get("rejected", 0)
+        undecided = counts.get("verdict:undecided", 0)
+        bad = counts.get("verdict:proved", 0) + counts.get("verdict:suspect", 0)
+        good = sum(n for key, n in counts.items() if not key.startswith("verdict:")) - rejected - undecided - bad
+        console.print(f"  {target}: {good} ok, {rejected} unsupported, {undecided} undecided, {bad} failing")
+    if runner.tally.crashed:
+        console.print(
+            f"  {runner.tally.crashed} cases could not be made: eager itself died or hung (see the notes in the store)"
+        )
+    console.print(f"findings: {status_line(items)}")
+    if bugs:
+        console.print(f"\n[bold]{len(bugs)} bugs[/bold]")
+        console.print(bug_table(store, bugs), soft_wrap=False)
+        first = next((bug for bug in bugs if bug.script == "reproduces"), bugs[0])
+        console.print(f"\nnext: misfold show B{first.id} --folder {runner.folder}")
+        console.print(f"      misfold export B{first.id} --folder {runner.folder} -o bug.py && python bug.py")
+    console.print(f"{'      ' if bugs else 'next: '}misfold run --folder {runner.folder} --time 5m   (goes on)")
+    store.close()

@@ -1,0 +1,187 @@
+"""From a bad verdict to a bug: commit, confirm in fresh processes, gather evidence, reduce, name, file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+from misfold.oracles.verdict import Verdict
+from misfold.programs.case import Case, parse_case
+from misfold.programs.graph import Graph
+from misfold.programs.pipeline import Pipeline
+from misfold.targets.outcome import Failure, Outcome
+from misfold.triage.reduce.driver import reduce_case
+from misfold.triage.script import export_script, run_script
+from misfold.triage.signature import SPOKEN, error_signature, node_patterns, silent_signature, title
+
+from .examine import Examination, Examiner
+from .store import Bug, Campaign, Finding, Store
+
+# Every finding has to fail this many times out of as many, each in a fresh process.
+CONFIRMATIONS = 3
+# A wrong value that no bound proves is only a finding if it shows on most of these other inputs as well.
+OTHER_INPUTS = 3
+OTHER_INPUTS_NEEDED = 2
+# A bug with this many confirmed findings is established: one more is counted and kept, but not investigated again.
+ESTABLISHED = 3
+# Tests that a reduction may spend: a ten-operator graph needs about 15.
+REDUCTION_TESTS = 40
+
+
+class Investigator:
+    """Investigates findings of one lane."""
+
+    def __init__(
+        self,
+        store: Store,
+        campaign: Campaign,
+        examiner: Examiner,
+        versions: dict[str, Any],
+        clock: Callable[[], float],
+        stopping: Callable[[], bool] = lambda: False,
+    ):
+        self.store, self.campaign, self.examiner = store, campaign, examiner
+        self.versions, self.clock, self.stopping = versions, clock, stopping
+
+    def report(
+        self, case: Case, index: int, target: str, pipeline: Pipeline, outcome: Outcome, verdict: Verdict
+    ) -> Finding | None:
+        """Commit a finding; None if the same one was committed and settled before."""
+        finding, fresh = self.store.add_finding(
+            self.campaign,
+            index=index,
+            target=target,
+            pipeline=pipeline.name,
+            kind=outcome.kind,
+            verdict=verdict.kind,
+            oracle=verdict.oracle,
+            explanation=verdict.explanation,
+            failure=None if outcome.failure is None else asdict(outcome.failure),
+            text=replace(case, pipelines={target: pipeline}).text,
+            versions=self.versions,
+            at=self.clock(),
+        )
+        return finding if fresh or finding.status == "new" else None
+
+    def investigate(self, finding: Finding) -> str:
+        """Confirm a committed finding, then file it under a bug or put it aside; the status it got."""
+        target = finding.target
+        case = parse_case(finding.text)
+        pipeline = case.pipelines[target]
+        own = self.examiner.targets[target].own_modules
+        failure = None if finding.failure is None else Failure(**finding.failure)
+        if failure is not None and finding.kind in SPOKEN:
+            bug = self._bug(error_signature(target, finding.kind, failure, own))
+        else:
+            bug = self._likely(target, finding.kind, case.graph)
+        if bug is not None and self._established(bug):
+            why = f"not investigated: looks like bug {bug.id}, which has {ESTABLISHED} confirmed findings"
+            self.store.file_under_bug(finding, bug.signature, bug.title, self.clock())
+            return self._settle(finding, status="duplicate", evidence=[{"what": why}])
+        first, evidence = self.confirm(case, target, pipeline)
+        if first is None:
+            return self._settle(finding, status="flaky", evidence=evidence)
+        if first.verdict.kind == "suspect" and not self.supported(case, first, evidence):
+            return self._settle(finding, status="suspect", evidence=evidence)
+        reduced = self.reduce(first)
+        verdict, outcome = reduced.verdict, reduced.outcome
+        if outcome.failure is not None and outcome.kind in SPOKEN:
+            signature = error_signature(target, outcome.kind, outcome.failure, own)
+        else:
+            signature = silent_signature(target, verdict, outcome, reduced.case.graph)
+        name = title(verdict, outcome, reduced.case.graph)
+        status = self._settle(
+            finding,
+            status="confirmed",
+            evidence=evidence,
+            reduced=reduced.case.text,
+            verdict=verdict.kind,
+            explanation=verdict.explanation,
+        )
+        bug, new = self.store.file_under_bug(finding, signature, name, self.clock())
+        if new and not self.stopping():
+            self.store.set_script(bug, self.run_script(reduced.case, target))
+        return status
+
+    def run_script(self, case: Case, target: str) -> str:
+        """Run the exported script in a fresh interpreter: ``reproduces``, ``passes`` or why it did neither."""
+        script = export_script(case, self.examiner.targets[target])
+        return run_script(script, self.examiner.folder)
+
+    def _settle(self, finding: Finding, *, status: str, **columns: Any) -> str:
+        self.store.settle_finding(finding, status=status, **columns)
+        return status
+
+    def confirm(self, case: Case, target: str, pipeline: Pipeline) -> tuple[Examination | None, list[Any]]:
+        """Examine the case anew in fresh processes; None unless it fails in the same way every time."""
+        examinations = []
+        for _ in range(CONFIRMATIONS):
+            examinations.append(self.examiner.examine(case, target, pipeline, fresh=True, repeats=2))
+            if not examinations[-1].bad:
+                break
+        evidence = [_evidence("fresh process", item) for item in examinations]
+        first = examinations[0]
+        steady = len(examinations) == CONFIRMATIONS and all(item.same_failure(first) for item in examinations)
+        return (first if steady and first.bad else None), evidence
+
+    def supported(self, case: Case, first: Examination, evidence: list[Any]) -> bool:
+        """Whether other inputs show the wrong value as well; inputs that eager refuses are passed over."""
+        seen = bad = 0
+        for seed in range(1, 2 * OTHER_INPUTS + 1):
+            other = self.examiner.examine(case.with_seed(seed), first.target, first.pipeline)
+            if other.eager.kind != "values" or other.verdict.kind == "undecided":
+                continue
+            evidence.append(_evidence(f"inputs of seed {seed}", other))
+            seen += 1
+            bad += other.same_failure(first)
+            if seen == OTHER_INPUTS:
+                break
+        return bad >= OTHER_INPUTS_NEEDED
+
+    def reduce(self, first: Examination) -> Examination:
+        """The smallest failing subgraph, examined; the case itself if its reduced form does not hold up."""
+        still_fails = self.examiner.still_fails(first)
+        reduced = reduce_case(
+            first.case,
+            lambda case: not self.stopping() and still_fails(case),
+            self.examiner.capture,
+            REDUCTION_TESTS,
+        )
+        normal = replace(reduced, graph=reduced.graph.normal(), recipes=_renamed(reduced))
+        final = self.examiner.examine(normal, first.target, first.pipeline, fresh=True)
+        return final if final.same_failure(first) else first
+
+    def _established(self, bug: Bug) -> bool:
+        confirmed = [item for item in self.store.findings(bug=bug.id) if item.status == "confirmed"]
+        return len(confirmed) >= ESTABLISHED
+
+    def _bug(self, signature: str) -> Bug | None:
+        return next((bug for bug in self.store.bugs() if bug.signature == signature), None)
+
+    def _likely(self, target: str, kind: str, graph: Graph) -> Bug | None:
+        """A bug of the target and kind all of whose operators, with their element types' classes, are in the graph."""
+        have = Counter(node_patterns(graph))
+        for bug in self.store.bugs():
+            if bug.target == target and bug.kind == kind:
+                text = self.store.finding(bug.finding_id).reduced
+                if text and not Counter(node_patterns(parse_case(text).graph)) - have:
+                    return bug
+        return None
+
+
+def _renamed(case: Case) -> dict[str, Any]:
+    return {f"x{index}": case.recipes[value.name] for index, value in enumerate(case.graph.inputs)}
+
+
+def _evidence(what: str, examination: Examination) -> dict[str, Any]:
+    failure = examination.outcome.failure
+    return {
+        "what": what,
+        "kind": examination.outcome.kind,
+        "verdict": examination.verdict.kind,
+        "oracle": examination.verdict.oracle,
+        "explanation": examination.verdict.explanation,
+        "failure": None if failure is None else f"{failure.type}: {failure.message[:500]}",
+    }

@@ -1,0 +1,236 @@
+"""A lane: one thread that takes blocks of cases through generation, all targets, verdicts and the store."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from misfold.generators.support import Support
+from misfold.oracles.reference import Reference
+from misfold.oracles.verdict import Verdict
+from misfold.programs.case import Case, merge_cases, parse_case
+from misfold.programs.pipeline import Pipeline
+from misfold.targets.outcome import Failure, Outcome
+
+from .batch import run_merged
+from .examine import BAD, REFERENCE, Examiner, unpack_reference
+from .investigate import Investigator
+from .settings import BLOCK, Settings
+from .store import Campaign, Finding, Store
+from .tally import Tally
+
+
+@dataclass(frozen=True)
+class Made:
+    """A case as it came from the generator."""
+
+    index: int
+    case: Case
+    eager: Outcome
+    reference: Reference | None
+
+
+# What is said of a case that a target is known not to take: nothing was run, nothing is wrong.
+_NOT_TAKEN = Verdict("ok", "support", "")
+
+
+class Stopped(Exception):
+    """The campaign was asked to stop before the block was finished; the block does not count."""
+
+
+class Lane:
+    """Works on blocks until told to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        campaign: Campaign,
+        examiner: Examiner,
+        investigator: Investigator,
+        support: Mapping[str, Support],
+        tally: Tally,
+        pending: deque[Finding],
+        stopping: Callable[[], bool],
+    ):
+        self.settings, self.store, self.campaign = settings, store, campaign
+        self.examiner, self.investigator = examiner, investigator
+        self.support, self.tally, self.stopping = support, tally, stopping
+        self.pending = pending
+        self._options = json.dumps(settings.generator, sort_keys=True)
+
+    def block(self, number: int, limit: int | None) -> None:
+        """Make and judge the cases of a block (those below index ``limit``) and commit it.
+
+        Raises:
+            Stopped: the campaign is to stop; nothing but findings has been committed.
+            StoreError: the store cannot be written.
+        """
+        last = (number + 1) * BLOCK if limit is None else min((number + 1) * BLOCK, limit)
+        indices = list(range(number * BLOCK, last))
+        only = self._only(number)
+        made, rows = self._make(indices, only)
+        outcomes: list[dict[str, Any]] = []
+        for target in self.settings.targets:
+            outcomes += self._target(target, number, made)
+        start = time.perf_counter()
+        self.store.finish_block(self.campaign, number, rows, outcomes)
+        self.tally.count_cases(len(made), len(indices) - len(made))
+        self.tally.spend("store", time.perf_counter() - start)
+
+    def triage(self, share: float, once: bool = False) -> None:
+        """Investigate pending findings, as long as triage has had no more than ``share`` of the lanes' time."""
+        while self.pending and not self.stopping() and self.tally.share("triage") < share:
+            try:
+                finding = self.pending.popleft()
+            except IndexError:
+                return
+            start = time.perf_counter()
+            try:
+                self.tally.count_finding(self.investigator.investigate(finding))
+            finally:
+                self.tally.spend("triage", time.perf_counter() - start)
+            if once:
+                return
+
+    def _only(self, number: int) -> list[str] | None:
+        # Blocks take turns: each favours the operators of one target, so that narrow targets see long programs too.
+        support = self.support.get(self.settings.targets[number % len(self.settings.targets)])
+        return None if support is None else support.operators()
+
+    def _check(self) -> None:
+        if self.stopping():
+            raise Stopped
+
+    def _make(self, indices: Sequence[int], only: list[str] | None) -> tuple[list[Made], list[dict[str, Any]]]:
+        """Cases and their rows. An index whose making kills the worker is tried alone, then kept as a note."""
+        self._check()
+        start = time.perf_counter()
+        request = {"seed": self.settings.seed, "indices": list(indices), "options": self._options, "only": only}
+        answer = self.examiner.call(
+            REFERENCE, "misfold.fuzz.produce:make", request, self.settings.case_seconds * (1 + len(indices) / 5)
+        )
+        if answer.data is None:
+            if len(indices) == 1:
+                failure = answer.death or Failure("unknown", "the worker gave no answer")
+                note = (
+                    f"making the case failed: {failure.type}: {failure.message[:300]} {' '.join(failure.frames[-3:])}"
+                )
+                row = {"index": indices[0], "hash": "", "nodes": 0, "exact": False, "gradient": False, "note": note}
+                return [], [row]
+            made, rows = [], []
+            for index in indices:
+                one, row_of_one = self._make([index], only)
+                made += one
+                rows += row_of_one
+            return made, rows
+        made, rows, eager_seconds = [], [], 0.0
+        for item in answer.data["items"]:
+            case = parse_case(item["text"])
+            eager, reference = unpack_reference(item)
+            eager_seconds += item["seconds"]["eager"]
+            note = (
+                ""
+                if eager.kind == "values"
+                else f"eager: {eager.kind}: {eager.failure and eager.failure.message[:300]}"
+            )
+            rows.append(
+                {
+                    "index": item["index"], "hash": case.hash, "nodes": len(case.graph.nodes),
+                    "exact": case.exact, "gradient": case.gradient, "note": note,
+                }
+            )  # fmt: skip
+            if eager.kind == "values":
+                made.append(Made(item["index"], case, eager, reference))
+        self.tally.spend("target", eager_seconds)
+        self.tally.spend("generate", time.perf_counter() - start - eager_seconds)
+        return made, rows
+
+    def _pipeline(self, target: str, number: int, group: int) -> Pipeline:
+        """The pipeline of a group of cases: the default or another one, decided by the campaign's seed."""
+        pipelines = list(self.examiner.targets[target].pipelines())
+        wanted = [item for item in pipelines if not self.settings.pipelines or item.name in self.settings.pipelines]
+        pipelines = wanted or pipelines
+        choice = random.Random(f"{self.settings.seed}/{number}/{target}/{group}")
+        if len(pipelines) == 1 or choice.random() < self.settings.default_pipeline_share:
+            return pipelines[0]
+        return choice.choice(pipelines[1:])
+
+    def _target(self, target: str, number: int, made: Sequence[Made]) -> list[dict[str, Any]]:
+        """Rows of one target's outcomes for the block, in groups that are compiled as one where that pays."""
+        system = self.examiner.targets[target]
+        rows: list[dict[str, Any]] = []
+        support = self.support.get(target)
+        takes: list[Made] = []
+        for item in made:
+            missing = None if support is None else support.missing(item.case.graph)
+            if missing is None:
+                takes.append(item)
+            else:
+                outcome = Outcome(
+                    "rejected", failure=Failure("unsupported", f"{missing} is not supported", operator=missing)
+                )
+                rows.append(self._row(target, "-", item, outcome, "ok"))
+                self.tally.count(target, outcome, _NOT_TAKEN)
+        groups: dict[tuple[bool, bool], list[Made]] = {}
+        for item in takes:
+            groups.setdefault((item.case.exact, item.case.gradient and system.gradients), []).append(item)
+        position = 0
+        for (_, gradient), members in sorted(groups.items()):
+            for start in range(0, len(members), system.batch):
+                rows += self._group(
+                    target, self._pipeline(target, number, position), members[start : start + system.batch], gradient
+                )
+                position += 1
+        return rows
+
+    def _group(self, target: str, pipeline: Pipeline, group: Sequence[Made], gradient: bool) -> list[dict[str, Any]]:
+        self._check()
+        start, inside = time.perf_counter(), self.examiner.in_target
+
+        def run(case: Case, weight: int) -> Outcome:
+            self._check()
+            return self.examiner.run(case, target, pipeline, weight=weight)
+
+        merged = run_merged([item.case for item in group], run, gradient)
+        bad: list[tuple[Case, int, Outcome, Verdict]] = []
+        rows = []
+        for item, (outcome, shared) in zip(group, merged.outcomes, strict=True):
+            verdict = self.examiner.judge(item.case, target, item.eager, item.reference, outcome)
+            if shared and verdict.kind in BAD:
+                whole = outcome, verdict
+                outcome = run(item.case, 1)
+                verdict = self.examiner.judge(item.case, target, item.eager, item.reference, outcome)
+                if verdict.kind not in BAD and not bad:
+                    # Wrong only in company: the merged case is the finding.
+                    bad.append((merge_cases([other.case for other in group]), item.index, *whole))
+            self.tally.count(target, outcome, verdict)
+            rows.append(self._row(target, pipeline.name, item, outcome, verdict.kind))
+            if verdict.kind in BAD:
+                bad.append((item.case, item.index, outcome, verdict))
+        for case, outcome in merged.odd:
+            eager, reference = self.examiner.refer(case)
+            verdict = self.examiner.judge(case, target, eager, reference, outcome)
+            if verdict.kind in BAD:
+                bad.append((case, group[0].index, outcome, verdict))
+        inside = self.examiner.in_target - inside
+        self.tally.spend("target", inside)
+        self.tally.spend("judge", time.perf_counter() - start - inside)
+        for case, index, outcome, verdict in bad:
+            finding = self.investigator.report(case, index, target, pipeline, outcome, verdict)
+            if finding is not None:
+                self.pending.append(finding)
+        return rows
+
+    def _row(self, target: str, pipeline: str, item: Made, outcome: Outcome, verdict: str) -> dict[str, Any]:
+        failure = outcome.failure
+        return {
+            "index": item.index, "target": target, "pipeline": pipeline, "kind": outcome.kind, "verdict": verdict,
+            "seconds": outcome.seconds.get("total", 0.0),
+            "note": "" if failure is None else f"{failure.type}: {failure.message[:200]}",
+        }  # fmt: skip

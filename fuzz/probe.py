@@ -1,0 +1,88 @@
+"""Measure which operators a target takes: every record alone, per operator and element types of its operands."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from misfold.generators.records import Record, RecordBase
+from misfold.generators.support import operand_classes
+from misfold.targets.isolation.limits import Limits
+
+from .campaign import Servers, collect_versions, find_targets
+from .examine import Examiner
+
+# Records tried per operator and operand types: support can depend on arguments, and one taken call is enough.
+TRIES = 2
+
+
+def plan(records: RecordBase) -> dict[tuple[str, str], list[Record]]:
+    """Records to try per operator and operand types."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for name in records.operators:
+        for record in records.of(name):
+            group = groups.setdefault((name, operand_classes(record.graph, record.node)), [])
+            if len(group) < TRIES:
+                group.append(record)
+    return groups
+
+
+def probe(target: str, jobs: int, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """The target's support table as the data of a support file: versions, and operators → operand types → taken.
+
+    A target that fails on a program takes it: failing is what a campaign wants to see.
+    """
+    systems = find_targets((target,))
+    system = systems[target]
+    groups = plan(RecordBase.load())
+    pipeline = system.pipelines()[0]
+    table: dict[str, dict[str, bool]] = {}
+    todo = sorted(groups, reverse=True)
+    total = len(todo)
+    lock = threading.Lock()
+    errors: list[BaseException] = []
+    with tempfile.TemporaryDirectory(prefix="misfold-") as folder:
+        servers = Servers(systems, Path(folder), Limits(seconds=60))
+        servers.start()
+
+        def work() -> None:
+            examiner = Examiner(servers.servers, systems, Path(folder) / "targets", 60)
+            try:
+                while not errors:
+                    with lock:
+                        if not todo:
+                            return
+                        name, classes = todo.pop()
+                    taken = any(
+                        examiner.run(record.case(), target, pipeline).kind != "rejected"
+                        for record in groups[name, classes]
+                    )
+                    with lock:
+                        table.setdefault(name, {})[classes] = taken
+                        progress(total - len(todo), total)
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                examiner.close()
+
+        threads = [threading.Thread(target=work) for _ in range(jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        servers.close()
+    if errors:
+        raise errors[0]
+    ordered = {name: dict(sorted(classes.items())) for name, classes in sorted(table.items())}
+    return {"target": target, "versions": collect_versions(systems), "operators": ordered}
+
+
+def write_table(data: Mapping[str, Any], path: Path) -> None:
+    """Write a support table, one operator a line, so that a change of it reads well."""
+    head = json.dumps({key: value for key, value in data.items() if key != "operators"})[1:-1]
+    rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(classes)}" for name, classes in data["operators"].items())
+    path.write_text(f'{{{head}, "operators": {{\n{rows}\n}}}}\n', encoding="utf-8")

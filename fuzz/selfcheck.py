@@ -1,0 +1,84 @@
+"""The self-check: the oracles judge honest re-evaluations of generated cases, and must find nothing."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from misfold.targets.isolation.limits import Limits
+from misfold.targets.isolation.server import ForkServer
+from misfold.targets.isolation.slot import Slot
+
+# Cases per call of the service: a worker that dies loses no more than this.
+CHUNK = 20
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """Judge honest variants of the cases ``indices`` of ``seed`` (in a worker)."""
+    from misfold.fuzz.produce import generator_for
+    from misfold.oracles.selfcheck import judge_variants
+
+    generator = generator_for(json.dumps(request.get("options", {})))
+    findings, evaluations, undecided = [], 0, 0
+    for index in request["indices"]:
+        case = generator.case(request["seed"], index)
+        for variant, verdict in judge_variants(case):
+            evaluations += 1
+            undecided += verdict.kind == "undecided"
+            if verdict.kind in ("proved", "suspect"):
+                findings.append(
+                    {
+                        "index": index, "variant": variant, "verdict": f"{verdict.kind} ({verdict.oracle})",
+                        "explanation": verdict.explanation, "case": case.text,
+                    }
+                )  # fmt: skip
+    return {"findings": findings, "evaluations": evaluations, "undecided": undecided, "cases": len(request["indices"])}
+
+
+def self_check(count: int, seed: int, jobs: int) -> dict[str, Any]:
+    """Run the self-check on ``count`` cases with ``jobs`` workers.
+
+    Returns ``cases``, ``evaluations``, ``undecided``, ``lost`` (cases whose worker died) and ``findings``, each with
+    the case's index and text, the variant and the verdict.
+    """
+    total: dict[str, Any] = {"cases": 0, "evaluations": 0, "undecided": 0, "lost": 0, "findings": [], "seed": seed}
+    chunks = [list(range(start, min(start + CHUNK, count))) for start in range(0, count, CHUNK)]
+    lock = threading.Lock()
+    errors: list[BaseException] = []
+    with tempfile.TemporaryDirectory(prefix="misfold-") as folder:
+        server = ForkServer("selfcheck", ["misfold.fuzz.produce:warm_up"], Path(folder), Limits(seconds=300))
+        server.start()
+
+        def work() -> None:
+            slot = Slot(server)
+            try:
+                while not errors:
+                    with lock:
+                        if not chunks:
+                            return
+                        indices = chunks.pop(0)
+                    answer = slot.call("misfold.fuzz.selfcheck:serve", {"seed": seed, "indices": indices}, 300)
+                    with lock:
+                        if answer.data is None:
+                            total["lost"] += len(indices)
+                            continue
+                        for key in ("cases", "evaluations", "undecided"):
+                            total[key] += answer.data[key]
+                        total["findings"] += answer.data["findings"]
+            except BaseException as error:
+                errors.append(error)
+            finally:
+                slot.close()
+
+        threads = [threading.Thread(target=work) for _ in range(jobs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        server.close()
+    if errors:
+        raise errors[0]
+    return total

@@ -1,0 +1,83 @@
+"""What a campaign was asked to do: plain data, kept in the store, so that it can be resumed and repeated."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from misfold.generators.options import Options
+from misfold.programs.errors import UsageError
+
+DEFAULT_TARGETS = ("inductor", "tvm", "onnxruntime")
+# Cases per block: enough for two of Inductor's merged compiles, small enough that a stop waits seconds, not minutes.
+BLOCK = 20
+
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII
+)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of ``90``, ``45s``, ``5m``, ``1h30m``, ``2d``.
+
+    Raises:
+        UsageError: the text is none of these.
+    """
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or not any(match.groups()):
+        raise UsageError(f"not a duration: {text!r} (write for example 45s, 5m, 1h30m, 2d)")
+    days, hours, minutes, seconds = (float(group or 0) for group in match.groups())
+    total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+    if total <= 0:
+        raise UsageError(f"a duration must be longer than nothing: {text!r}")
+    return total
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A campaign's settings.
+
+    ``seed`` decides every case and pipeline. ``time`` (seconds) and ``count`` (cases) end a run; either may be None.
+    ``generator`` holds the generator's options as data. ``case_seconds`` is the limit per case and target,
+    ``memory`` the bytes a worker may take above its fork server.
+    """
+
+    seed: int
+    targets: tuple[str, ...] = DEFAULT_TARGETS
+    time: float | None = 300.0
+    count: int | None = None
+    jobs: int = 2
+    case_seconds: float = 30.0
+    memory: int = 3 * 2**30
+    default_pipeline_share: float = 0.5
+    pipelines: tuple[str, ...] = ()
+    triage_share: float = 0.35
+    generator: dict[str, Any] = field(default_factory=dict)
+
+    #: Settings that a resumed run may change: they do not decide what a case is.
+    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share")
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data."""
+        return {**asdict(self), "targets": list(self.targets), "pipelines": list(self.pipelines)}
+
+    @staticmethod
+    def from_data(data: dict[str, Any]) -> Settings:
+        """Inverse of ``to_data``; unknown keys are an error of the store's version."""
+        known = {item.name for item in fields(Settings)}
+        if not set(data) <= known:
+            raise UsageError(f"settings of another version of misfold: {', '.join(sorted(set(data) - known))}")
+        return Settings(**{**data, "targets": tuple(data["targets"]), "pipelines": tuple(data.get("pipelines", ()))})
+
+
+def generator_options(data: dict[str, Any]) -> Options:
+    """The generator's options from the plain data that settings hold.
+
+    Raises:
+        UsageError: an option is unknown or its value does not fit.
+    """
+    known = {item.name for item in fields(Options)}
+    if not set(data) <= known:
+        raise UsageError(f"unknown options of the generator: {', '.join(sorted(set(data) - known))}")
+    return Options(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})

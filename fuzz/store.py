@@ -1,0 +1,351 @@
+"""The campaign's database: SQLAlchemy over SQLite in WAL mode, one file in the campaign's folder.
+
+A finding is committed before anything else happens to it. Everything that a block of cases produced is committed in
+one transaction together with the block itself, so that after a kill a block either counts or is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from misfold.programs.errors import StoreError
+
+SCHEMA = 1
+FILE = "campaign.sqlite"
+
+#: What a finding can be: not yet confirmed; 3 of 3 in fresh processes; not every time; a wrong value that further
+#: inputs did not support; one more of a bug that has its confirmed findings already.
+STATUSES = ("new", "confirmed", "flaky", "suspect", "duplicate")
+
+
+class Base(DeclarativeBase):
+    """Tables of the store."""
+
+
+class Campaign(Base):
+    """A long run. ``settings`` and ``versions`` are what makes a case the same again."""
+
+    __tablename__ = "campaigns"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    schema: Mapped[int] = mapped_column(Integer, default=SCHEMA)
+    seed: Mapped[int] = mapped_column(Integer)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    versions: Mapped[dict[str, Any]] = mapped_column(JSON)
+    started: Mapped[float] = mapped_column(Float)
+    seconds: Mapped[float] = mapped_column(Float, default=0.0)
+
+
+class Block(Base):
+    """A run of consecutive case indices that is finished."""
+
+    __tablename__ = "blocks"
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+
+
+class CaseRow(Base):
+    """A case that was made. Its text follows from the campaign's seed and ``index``."""
+
+    __tablename__ = "cases"
+    __table_args__ = (UniqueConstraint("campaign_id", "index"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    index: Mapped[int] = mapped_column(Integer)
+    hash: Mapped[str] = mapped_column(String(16))
+    nodes: Mapped[int] = mapped_column(Integer)
+    exact: Mapped[bool] = mapped_column(Boolean)
+    gradient: Mapped[bool] = mapped_column(Boolean)
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class OutcomeRow(Base):
+    """What a target did with a case, in short."""
+
+    __tablename__ = "outcomes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    index: Mapped[int] = mapped_column(Integer)
+    target: Mapped[str] = mapped_column(String(64))
+    pipeline: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(16))
+    seconds: Mapped[float] = mapped_column(Float)
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
+class Finding(Base):
+    """A case with a bad verdict."""
+
+    __tablename__ = "findings"
+    __table_args__ = (UniqueConstraint("campaign_id", "index", "target", "pipeline"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    bug_id: Mapped[int | None] = mapped_column(ForeignKey("bugs.id"), default=None)
+    index: Mapped[int] = mapped_column(Integer)
+    target: Mapped[str] = mapped_column(String(64))
+    pipeline: Mapped[str] = mapped_column(String(128))
+    kind: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(16))
+    oracle: Mapped[str] = mapped_column(String(32))
+    status: Mapped[str] = mapped_column(String(16), default="new")
+    explanation: Mapped[str] = mapped_column(Text)
+    failure: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
+    text: Mapped[str] = mapped_column(Text)
+    reduced: Mapped[str | None] = mapped_column(Text, default=None)
+    evidence: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    versions: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[float] = mapped_column(Float)
+
+
+class Bug(Base):
+    """All findings with one signature."""
+
+    __tablename__ = "bugs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    signature: Mapped[str] = mapped_column(Text, unique=True)
+    title: Mapped[str] = mapped_column(Text)
+    target: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))
+    finding_id: Mapped[int] = mapped_column(Integer)
+    occurrences: Mapped[int] = mapped_column(Integer, default=1)
+    script: Mapped[str] = mapped_column(String(32), default="not run")
+    at: Mapped[float] = mapped_column(Float)
+
+
+class Statistic(Base):
+    """Counters of a campaign at a moment, for curves over time."""
+
+    __tablename__ = "statistics"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    at: Mapped[float] = mapped_column(Float)
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Store:
+    """One campaign folder's database. Methods may be called from several threads."""
+
+    def __init__(self, folder: Path, *, create: bool = False):
+        self.folder = folder
+        path = folder / FILE
+        if not create and not path.is_file():
+            raise StoreError(
+                f"{folder}: no campaign here ({FILE} is missing); start one with: misfold run --folder {folder}"
+            )
+        self._lock = threading.RLock()
+        with self._errors():
+            folder.mkdir(parents=True, exist_ok=True)
+            self.engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
+            event.listen(self.engine, "connect", _pragmas)
+            if create:
+                Base.metadata.create_all(self.engine)
+            with Session(self.engine) as session:
+                found = session.scalars(select(Campaign)).first()
+        if found is not None and found.schema != SCHEMA:
+            raise StoreError(f"{path}: made by another version of misfold (schema {found.schema}, expected {SCHEMA})")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Database and disk errors as one StoreError."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise StoreError(f"{self.folder / FILE}: {error.orig}") from error
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreError(f"{self.folder / FILE}: {error}") from error
+
+    @contextmanager
+    def session(self, *, write: bool = False) -> Iterator[Session]:
+        """A session; with ``write`` it is the only writer and commits at the end.
+
+        Raises:
+            StoreError: the database cannot be read or written, for example because the disk is full.
+        """
+        with self._errors():
+            if not write:
+                with Session(self.engine, expire_on_commit=False) as session:
+                    yield session
+                return
+            with self._lock, Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    def close(self) -> None:
+        """Release the file; the write-ahead log is folded in."""
+        self.engine.dispose()
+
+    # -- campaigns ---------------------------------------------------------------------------------------------------
+
+    def campaign(self) -> Campaign | None:
+        """The campaign of this folder, if there is one."""
+        with self.session() as session:
+            return session.scalars(select(Campaign).order_by(Campaign.id)).first()
+
+    def begin(self, seed: int, settings: Mapping[str, Any], versions: Mapping[str, Any], at: float) -> Campaign:
+        """Start a campaign."""
+        campaign = Campaign(seed=seed, settings=dict(settings), versions=dict(versions), started=at, schema=SCHEMA)
+        with self.session(write=True) as session:
+            session.add(campaign)
+        return campaign
+
+    def add_seconds(self, campaign: Campaign, seconds: float) -> None:
+        """Add to the time that the campaign has been running."""
+        with self.session(write=True) as session:
+            session.execute(
+                update(Campaign).where(Campaign.id == campaign.id).values(seconds=Campaign.seconds + seconds)
+            )
+
+    # -- blocks of cases ---------------------------------------------------------------------------------------------
+
+    def finished_blocks(self, campaign: Campaign) -> set[int]:
+        """Numbers of the blocks that need not be made again."""
+        with self.session() as session:
+            return set(session.scalars(select(Block.number).where(Block.campaign_id == campaign.id)))
+
+    def finish_block(
+        self, campaign: Campaign, number: int, cases: Sequence[dict[str, Any]], outcomes: Sequence[dict[str, Any]]
+    ) -> None:
+        """Commit a block with its cases and outcomes (rows as dicts of column values without the campaign)."""
+        with self.session(write=True) as session:
+            session.add(Block(campaign_id=campaign.id, number=number))
+            if cases:
+                session.execute(insert(CaseRow), [{**row, "campaign_id": campaign.id} for row in cases])
+            if outcomes:
+                session.execute(insert(OutcomeRow), [{**row, "campaign_id": campaign.id} for row in outcomes])
+
+    def counts(self, campaign: Campaign) -> dict[str, dict[str, int]]:
+        """Per target: how many outcomes of each kind and, as ``verdict:…``, of each verdict."""
+        table: dict[str, dict[str, int]] = {}
+        with self.session() as session:
+            rows = session.execute(
+                select(OutcomeRow.target, OutcomeRow.kind, OutcomeRow.verdict, func.count())
+                .where(OutcomeRow.campaign_id == campaign.id)
+                .group_by(OutcomeRow.target, OutcomeRow.kind, OutcomeRow.verdict)
+            )
+            for target, kind, verdict, count in rows:
+                entry = table.setdefault(target, {})
+                entry[kind] = entry.get(kind, 0) + count
+                entry[f"verdict:{verdict}"] = entry.get(f"verdict:{verdict}", 0) + count
+        return table
+
+    def number_of_cases(self, campaign: Campaign) -> int:
+        """How many cases the campaign has made."""
+        with self.session() as session:
+            query = select(func.count()).select_from(CaseRow).where(CaseRow.campaign_id == campaign.id)
+            return session.scalar(query) or 0
+
+    # -- findings and bugs -------------------------------------------------------------------------------------------
+
+    def add_finding(self, campaign: Campaign, **columns: Any) -> tuple[Finding, bool]:
+        """Commit a finding; if the same case, target and pipeline is there already, give that one and False."""
+        with self.session(write=True) as session:
+            known = session.scalars(
+                select(Finding).where(
+                    Finding.campaign_id == campaign.id,
+                    Finding.index == columns["index"],
+                    Finding.target == columns["target"],
+                    Finding.pipeline == columns["pipeline"],
+                )
+            ).first()
+            if known is not None:
+                return known, False
+            finding = Finding(campaign_id=campaign.id, **columns)
+            session.add(finding)
+        return finding, True
+
+    def settle_finding(self, finding: Finding, **columns: Any) -> None:
+        """Update a finding's columns."""
+        with self.session(write=True) as session:
+            session.execute(update(Finding).where(Finding.id == finding.id).values(**columns))
+
+    def file_under_bug(self, finding: Finding, signature: str, title: str, at: float) -> tuple[Bug, bool]:
+        """Put a finding under the bug of a signature; True if the bug is new."""
+        with self.session(write=True) as session:
+            bug = session.scalars(select(Bug).where(Bug.signature == signature)).first()
+            new = bug is None
+            if bug is None:
+                bug = Bug(
+                    signature=signature, title=title, target=finding.target, kind=finding.kind,
+                    finding_id=finding.id, at=at, occurrences=0,
+                )  # fmt: skip
+                session.add(bug)
+                session.flush()
+            bug.occurrences += 1
+            session.execute(update(Finding).where(Finding.id == finding.id).values(bug_id=bug.id))
+        return bug, new
+
+    def set_script(self, bug: Bug, result: str) -> None:
+        """Record what running the bug's exported script by itself gave."""
+        with self.session(write=True) as session:
+            session.execute(update(Bug).where(Bug.id == bug.id).values(script=result))
+
+    def findings(self, *, bug: int | None = None) -> list[Finding]:
+        """All findings, or those of a bug, oldest first."""
+        query = select(Finding).order_by(Finding.id)
+        if bug is not None:
+            query = query.where(Finding.bug_id == bug)
+        with self.session() as session:
+            return list(session.scalars(query))
+
+    def finding(self, number: int) -> Finding:
+        """One finding.
+
+        Raises:
+            StoreError: there is none of that number.
+        """
+        with self.session() as session:
+            found = session.get(Finding, number)
+        if found is None:
+            raise StoreError(f"{self.folder}: no finding {number}; list them with: misfold findings {self.folder}")
+        return found
+
+    def bugs(self) -> list[Bug]:
+        """All bugs, oldest first."""
+        with self.session() as session:
+            return list(session.scalars(select(Bug).order_by(Bug.id)))
+
+    # -- statistics --------------------------------------------------------------------------------------------------
+
+    def add_statistic(self, campaign: Campaign, at: float, data: Mapping[str, Any]) -> None:
+        """Keep counters of this moment (seconds since the campaign began to run)."""
+        with self.session(write=True) as session:
+            session.add(Statistic(campaign_id=campaign.id, at=at, data=json.loads(json.dumps(data))))
+
+    def statistics(self, campaign: Campaign) -> list[Statistic]:
+        """All kept counters, oldest first."""
+        with self.session() as session:
+            return list(
+                session.scalars(select(Statistic).where(Statistic.campaign_id == campaign.id).order_by(Statistic.id))
+            )
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # A commit survives the death of the process; only a power cut could take back the last one.
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()

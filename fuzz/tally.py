@@ -1,0 +1,72 @@
+"""Counters of a running campaign, shared by its lanes and read by the live view."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from misfold.oracles.verdict import Verdict
+from misfold.targets.outcome import FAILURES, Outcome
+
+#: Per target: ran and agreed; honestly unsupported (skipped or rejected); undecided; bad verdicts.
+COLUMNS = ("ok", "unsupported", "undecided", "failing")
+
+
+class Tally:
+    """Thread-safe counters."""
+
+    def __init__(self, targets: tuple[str, ...]):
+        self._lock = threading.Lock()
+        self.targets: dict[str, Counter[str]] = {target: Counter() for target in targets}
+        self.cases = 0
+        self.crashed = 0
+        self.findings: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+        self.started = time.monotonic()
+
+    def count_cases(self, cases: int, crashed: int = 0) -> None:
+        """Cases made, and indices whose making killed the worker."""
+        with self._lock:
+            self.cases += cases
+            self.crashed += crashed
+
+    def count(self, target: str, outcome: Outcome, verdict: Verdict) -> None:
+        """One outcome of a target."""
+        if outcome.kind == "rejected":
+            column = "unsupported"
+        elif outcome.kind in FAILURES or verdict.kind in ("proved", "suspect"):
+            column = "failing" if verdict.kind != "undecided" else "undecided"
+        else:
+            column = "undecided" if verdict.kind == "undecided" else "ok"
+        with self._lock:
+            self.targets[target][column] += 1
+            self.targets[target]["seconds"] += outcome.seconds.get("total", 0.0)  # type: ignore[assignment]
+
+    def spend(self, what: str, seconds: float) -> None:
+        """Lane seconds by what they went into (``target`` and the parts of the harness)."""
+        with self._lock:
+            self.seconds[what] += seconds  # type: ignore[assignment]
+
+    def share(self, what: str) -> float:
+        """The fraction of the lane seconds so far that went into one thing."""
+        with self._lock:
+            total = sum(self.seconds.values())
+            return self.seconds[what] / total if total else 0.0
+
+    def count_finding(self, status: str) -> None:
+        """One finding settled."""
+        with self._lock:
+            self.findings[status] += 1
+
+    def snapshot(self) -> dict[str, Any]:
+        """All counters as plain data."""
+        with self._lock:
+            return {
+                "cases": self.cases,
+                "crashed": self.crashed,
+                "targets": {name: dict(counter) for name, counter in self.targets.items()},
+                "findings": dict(self.findings),
+                "seconds": dict(self.seconds),
+            }

@@ -1,0 +1,67 @@
+"""What two findings of the same bug share.
+
+A failure that speaks (an exception, a failed check) is named by its normalised message and the deepest frames in the
+target's own code. A failure that does not (wrong values, a crash, a hang) is named by the operators of the smallest
+subgraph that still shows it, with the class of each operator's element types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from misfold.oracles.verdict import Verdict
+from misfold.programs.graph import Graph, Node
+from misfold.targets.outcome import Failure, Outcome
+
+#: Outcome kinds whose failure names itself by a message.
+SPOKEN = ("compile-error", "run-error")
+
+# Deeper frames say more of the cause, but the last ones are often shared helpers: two are enough to tell causes
+# apart and few enough that another caller of the same broken code is not another bug.
+FRAMES = 2
+
+
+def own_frames(frames: Sequence[str], own_modules: Sequence[str]) -> tuple[str, ...]:
+    """The deepest frames that lie in the target's own modules (all frames if none does), outermost first."""
+    own = [frame for frame in frames if any(frame.startswith(module) for module in own_modules)]
+    return tuple((own or list(frames))[-FRAMES:])
+
+
+def node_patterns(graph: Graph) -> list[str]:
+    """Each operator with the classes of its tensor arguments' element types: ``add(float, signed)``."""
+    return [f"{node.op.removeprefix('torch.')}({', '.join(_classes(graph, node))})" for node in graph.nodes]
+
+
+def _classes(graph: Graph, node: Node) -> list[str]:
+    classes = []
+    for ref in node.references():
+        kind = graph.values[ref.name].type
+        if kind is None:
+            classes.append("?")
+        else:
+            # Half-precision floats take other paths in every compiler than float32 and float64 do.
+            low = kind.dtype.is_float and kind.dtype.itemsize < 4
+            classes.append("low-float" if low else kind.dtype.kind)
+    return classes
+
+
+def error_signature(target: str, kind: str, failure: Failure, own_modules: Sequence[str]) -> str:
+    """Signature of a failure that names itself."""
+    return " | ".join([target, kind, failure.type, failure.normal_message, *own_frames(failure.frames, own_modules)])
+
+
+def silent_signature(target: str, verdict: Verdict, outcome: Outcome, reduced: Graph) -> str:
+    """Signature of a failure that does not name itself, from its reduced graph."""
+    kind, what = (outcome.kind, outcome.failure.type) if outcome.failure is not None else ("wrong", verdict.oracle)
+    return " | ".join([target, kind, what, " -> ".join(node_patterns(reduced))])
+
+
+def title(verdict: Verdict, outcome: Outcome, reduced: Graph) -> str:
+    """One line for a list of bugs."""
+    names = list(dict.fromkeys(op.removeprefix("torch.").removeprefix("nn.functional.") for op in reduced.operators))
+    operators = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+    if outcome.failure is None:
+        return f"wrong {verdict.oracle} from {operators}"
+    message = outcome.failure.message.strip().splitlines() or [""]
+    kind = outcome.failure.type.rpartition(".")[2]
+    return f"{kind} in {operators}: {message[0][:120]}" if message[0] else f"{kind} in {operators}"
