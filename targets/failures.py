@@ -21,7 +21,13 @@ _OUTER_FRAMES, _DEEP_FRAMES = 20, 60
 _CHAIN = 32
 
 #: misfold's own modules that stand between a worker's start and the code under test.
-_HARNESS = ("misfold.targets.isolation", "misfold.targets.running", "runpy", "__main__")
+_HARNESS = (
+    "misfold.targets.isolation",
+    "misfold.targets.running",
+    "misfold.targets.execution",
+    "runpy",
+    "__main__",
+)
 _ROOT = Path(__file__).resolve().parents[1]
 _INSTALLED = re.compile(r".*/(?:site-packages|dist-packages|lib/python3\.\d+(?:/lib-dynload)?)/(.*)")
 _FROZEN = re.compile(r"<frozen (.*)>")
@@ -155,4 +161,7 @@ def failure_of(error: BaseException) -> Failure:
     except BaseException as odd:
         text = f"(no traceback: formatting it raised {type(odd).__qualname__})"
     operator = next((item.operator for item in errors if isinstance(item, Unsupported)), None)
-    return Failure(type_name(errors[-1]), message_of(errors[-1]), frames_of(errors), capped(text), operator=operator)
+    message = message_of(errors[-1])
+    if isinstance(errors[-1], SystemExit):
+        message = f"asked to exit with status {message}"
+    return Failure(type_name(errors[-1]), message, frames_of(errors), capped(text), operator=operator)

@@ -18,7 +18,8 @@ big-endian unsigned 32-bit number, and a body of msgpack. Bodies are at most ``M
 - ``{"reap": pid}``: ``{"status": int or nil}``, a status as of ``wait(2)``; nil if it is no dead child of the zygote
 - the end of the stream: the zygote kills all workers and ends
 
-All values are plain data (map, list, str, bytes, int, float, bool, nil); lists and tuples both arrive as lists.
+All values are plain data (map, list, str, bytes, int, float, bool, nil). Lists and tuples both arrive as lists in a
+request, as a pipeline's options hold them, and as tuples in an answer, as outcomes hold them.
 """
 
 from __future__ import annotations
@@ -71,14 +72,14 @@ def pack(message: dict[str, Any]) -> bytes:
     return HEADER.pack(MAGIC, len(body)) + body
 
 
-def unpack(body: bytes | bytearray | memoryview) -> dict[str, Any]:
-    """A body's message.
+def unpack(body: bytes | bytearray | memoryview, use_list: bool) -> dict[str, Any]:
+    """A body's message, with its arrays as lists or as tuples.
 
     Raises:
         ProtocolError: the bytes are not a msgpack map.
     """
     try:
-        message = msgpack.unpackb(body, strict_map_key=False)
+        message = msgpack.unpackb(body, strict_map_key=False, use_list=use_list)
     except Exception as error:  # msgpack raises many unrelated classes for bad bytes
         raise ProtocolError(f"not msgpack: {type(error).__name__}: {error}") from error
     if not isinstance(message, dict):
@@ -103,8 +104,9 @@ def body_length(header: bytes | bytearray | memoryview) -> int:
 class Decoder:
     """Messages out of a stream that arrives in pieces."""
 
-    def __init__(self) -> None:
+    def __init__(self, use_list: bool = False) -> None:
         self._buffer = bytearray()
+        self._use_list = use_list
 
     def feed(self, data: bytes) -> dict[str, Any] | None:
         """Take in ``data``; the message, once it is complete.
@@ -123,18 +125,18 @@ class Decoder:
         if len(self._buffer) > end:
             raise ProtocolError(f"{len(self._buffer) - end} bytes after the message")
         with memoryview(self._buffer) as view:
-            message = unpack(view[HEADER.size :])
+            message = unpack(view[HEADER.size :], self._use_list)
         self._buffer.clear()
         return message
 
 
 def receive(connection: socket.socket) -> dict[str, Any] | None:
-    """The next message of a blocking socket; None at its end.
+    """The next request from a blocking socket; None at its end.
 
     Raises:
         ProtocolError: see ``Decoder.feed``.
     """
-    decoder = Decoder()
+    decoder = Decoder(use_list=True)
     while data := connection.recv(_CHUNK):
         message = decoder.feed(data)
         if message is not None:
