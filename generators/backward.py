@@ -1,0 +1,86 @@
+"""Growing a program backwards: an operator in front of an input makes what the input was."""
+
+from __future__ import annotations
+
+from random import Random
+
+from misfold.programs.arguments import Argument, Ref, map_leaves
+from misfold.targets.torch_values import make_tensor
+
+from .building import Builder, Live
+from .placing import Placement, Placer, bind
+from .records import Record
+
+# Only an input that may hold any value of a range can be replaced by an operator's output.
+_OPEN = ("normal", "bernoulli", "integers")
+
+
+def put_in_front(builder: Builder, placer: Placer, record: Record, random: Random) -> Builder | None:
+    """A program in which the record's operator makes, from fresh inputs, what was an input so far; None if it cannot.
+
+    Everything is executed again from the replaced input on, since its values are others now.
+    """
+    if record.writes or record.dynamic:
+        return None
+    tainted = builder.tainted()
+    wanted = record.outputs[0]
+    targets = [
+        live
+        for live in builder.values
+        if live.recipe is not None
+        and live.uses
+        and live.recipe["draw"] in _OPEN
+        and live.type.dtype is wanted.dtype
+        and live.type.rank == wanted.rank
+        and live.tensor.untyped_storage().data_ptr() not in tainted
+    ]
+    if not targets:
+        return None
+    target = random.choice(targets)
+    placement = _towards(record, target)
+    if placement is None:
+        return None
+    grown = Builder(builder.bounds, builder.finite, count=builder.count)
+    inner = Placer(grown, random, placer.options, placer.mode, placer.allowed)
+    chosen = {}
+    for name in record.inputs:
+        live = inner.fresh(record, name, placement.type(name), placement.recipe(name), False)
+        if live is None:
+            return None
+        chosen[name] = live
+    outputs = inner.run(record, chosen)
+    if outputs is None or outputs[0].type != target.type:
+        return None
+    return grown if _replay(builder, grown, target, outputs[0], bool(tainted)) else None
+
+
+def _towards(record: Record, target: Live) -> Placement | None:
+    """Sizes under which the record's first output should have the target's shape; execution decides if it does."""
+    if record.pointwise:
+        return Placement(record, {}, target.type.shape)
+    sizes = bind(record, record.outputs[0].shape, target.type.shape)
+    return None if sizes is None else Placement(record, sizes)
+
+
+def _replay(old: Builder, new: Builder, target: Live, made: Live, written: bool) -> bool:
+    """Repeat a program with ``made`` for ``target``; False if something refuses or turns out to be another type."""
+    names = {target.name: made.name}
+    for live in old.values:
+        if live.recipe is None or live is target or not live.uses:
+            continue
+        # Inputs that were written have to be made again.
+        tensor = live.tensor
+        if written:
+            tensor = make_tensor(live.recipe, live.type.shape, live.type.dtype.name, live.type.strides)
+        names[live.name] = new.adopt(tensor, live.type, live.recipe).name
+
+    def leaf(item: Argument) -> Argument:
+        return Ref(names[item.name]) if type(item) is Ref else item
+
+    for node in old.nodes:
+        kwargs = {key: map_leaves(item, leaf) for key, item in node.kwargs.items()}
+        outputs = new.apply(node.op, map_leaves(node.args, leaf), kwargs)
+        if outputs is None or [live.type for live in outputs] != [value.type for value in node.outputs]:
+            return False
+        names.update(zip((value.name for value in node.outputs), (live.name for live in outputs)))
+    return True

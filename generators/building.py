@@ -1,0 +1,243 @@
+"""A program under construction: values that exist as tensors, nodes that have run, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from misfold.programs.aliasing import written_arguments
+from misfold.programs.arguments import Argument, Ref, map_leaves
+from misfold.programs.bounds import Bounds, growth, multiply_adds
+from misfold.programs.graph import Graph, Node, Value
+from misfold.programs.types import TensorType
+from misfold.targets.torch_values import make_tensor
+
+from .calling import call, is_finite, outputs_of, type_of
+from .undefined import last_name, undefined
+
+Recipe = Mapping[str, Any]
+
+# Operators that change the shape of the tensor they are called on: its earlier names must not be used any more.
+RESHAPING = frozenset("squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_ as_strided_ moveaxis_ movedim_".split())
+
+# What torch raises where it refuses a call's arguments.
+REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError, KeyError)
+
+
+@dataclass(eq=False)
+class Live:
+    """A value that exists: its name, its tensor, and what is known of it.
+
+    ``recipe`` is that of an input, None for other values. ``dead`` values must not be used any more.
+    """
+
+    name: str
+    tensor: torch.Tensor
+    type: TensorType
+    recipe: Recipe | None = None
+    dead: bool = False
+    uses: int = 0
+    _range: tuple[int, float, float] | None = None
+
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest element (0, 0 of an empty tensor)."""
+        version = self.tensor._version
+        if self._range is None or self._range[0] != version:
+            if self.tensor.numel():
+                low, high = torch.aminmax(self.tensor)
+                self._range = (version, low.item(), high.item())
+            else:
+                self._range = (version, 0, 0)
+        return self._range[1], self._range[2]
+
+
+@dataclass
+class Mark:
+    """A point to go back to."""
+
+    values: int
+    nodes: int
+    elements: int
+    work: int
+
+
+@dataclass
+class Builder:
+    """Values and nodes so far, and what they cost. Everything added is executed at once.
+
+    Attributes:
+        values: all values in the order of their making, inputs included.
+        nodes: the calls; their arguments refer to values by the names in ``values``.
+        finite: whether outputs must be finite.
+        count: how many names were given out.
+    """
+
+    bounds: Bounds
+    finite: bool = True
+    values: list[Live] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    env: dict[str, torch.Tensor] = field(default_factory=dict)
+    live: dict[str, Live] = field(default_factory=dict)
+    elements: int = 0
+    work: int = 0
+    count: int = 0
+    _saved: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
+
+    def mark(self) -> Mark:
+        """The present state, as a point to go back to."""
+        self._saved.clear()
+        return Mark(len(self.values), len(self.nodes), self.elements, self.work)
+
+    def undo(self, mark: Mark) -> None:
+        """Forget everything since ``mark``, and give written tensors their elements back."""
+        for tensor, copy in reversed(self._saved):
+            tensor.copy_(copy)
+        self._saved.clear()
+        for live in self.values[mark.values :]:
+            del self.env[live.name], self.live[live.name]
+        for node in self.nodes[mark.nodes :]:
+            for name in node.uses:
+                if name in self.live:
+                    self.live[name].uses -= 1
+        del self.values[mark.values :], self.nodes[mark.nodes :]
+        self.elements, self.work = mark.elements, mark.work
+
+    def usable(self) -> list[Live]:
+        """Values that an operator may use."""
+        return [live for live in self.values if not live.dead]
+
+    def fresh_name(self, letter: str) -> str:
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def add_input(self, kind: TensorType, recipe: Recipe) -> Live | None:
+        """A new input drawn by a recipe, or None if it would break a bound."""
+        size = max(kind.elements, kind.storage_elements)
+        if size > self.bounds.elements or self.elements + size > self.bounds.total:
+            return None
+        tensor = make_tensor(recipe, kind.shape, kind.dtype.name, kind.strides)
+        return self._add(tensor, kind, self.fresh_name("x"), recipe)
+
+    def adopt(self, tensor: torch.Tensor, kind: TensorType, recipe: Recipe) -> Live:
+        """An input whose tensor exists already."""
+        return self._add(tensor, kind, self.fresh_name("x"), recipe)
+
+    def _add(self, tensor: torch.Tensor, kind: TensorType, name: str, recipe: Recipe | None = None) -> Live:
+        live = Live(name, tensor, kind, recipe)
+        self.values.append(live)
+        self.live[name] = live
+        self.env[name] = tensor
+        self.elements += kind.elements
+        return live
+
+    def apply(
+        self, op: str, args: Sequence[Argument], kwargs: Mapping[str, Argument] | None = None
+    ) -> list[Live] | None:
+        """Call an operator on existing values; its outputs, or None if it is undefined, refuses, or breaks a bound.
+
+        After None the state is as before, but for tensors that the call has written: those are saved for ``undo``.
+        """
+        node = Node(op, tuple(args), kwargs or {}, (Value("v"),))
+        types = {name: self.live[name].type for name in node.uses}
+        if growth(node, types) > self.bounds.elements or self._too_costly(node, types, ()):
+            return None
+        written = written_arguments(node)
+        reshaping = last_name(op) in RESHAPING
+        if reshaping and any(self._same_tensor(name) for name in written):
+            return None
+        try:
+            if undefined(node, self.env):
+                return None
+            for name in written:
+                tensor = self.env[name]
+                self._saved.append((tensor, tensor.clone()))
+            result = call(node, self.env)
+        except REFUSALS:
+            return None
+        outputs = outputs_of(result)
+        if outputs is None or not self._acceptable(outputs, written):
+            if reshaping and written:
+                self._restore_shape(self.live[written[0]])
+            return None
+        kinds = [type_of(tensor) for tensor in outputs]
+        work = multiply_adds(node, types, kinds)
+        if self.work + work > self.bounds.multiply_adds:
+            if reshaping and written:
+                self._restore_shape(self.live[written[0]])
+            return None
+        self.work += work
+        for name in node.uses:
+            self.live[name].uses += 1
+        if reshaping:
+            for name in written:
+                self.live[name].dead = True
+        names = [self.fresh_name("v") for _ in outputs]
+        values = tuple(Value(name, kind) for name, kind in zip(names, kinds))
+        self.nodes.append(Node(op, node.args, node.kwargs, values, not isinstance(result, torch.Tensor)))
+        return [self._add(tensor, kind, name) for tensor, kind, name in zip(outputs, kinds, names)]
+
+    def _too_costly(self, node: Node, types: Mapping[str, TensorType], outputs: Sequence[TensorType]) -> bool:
+        return self.work + multiply_adds(node, types, outputs) > self.bounds.multiply_adds
+
+    def _same_tensor(self, name: str) -> bool:
+        """Whether a value is an input or one tensor object under several names, so that reshaping it shows elsewhere."""
+        live = self.live[name]
+        others = sum(1 for other in self.values if other.tensor is live.tensor)
+        return live.recipe is not None or others > 1
+
+    def _restore_shape(self, live: Live) -> None:
+        strides = live.type.strides
+        if strides is None:
+            strides = torch.empty(live.type.shape, device="meta").stride()
+        live.tensor.as_strided_(live.type.shape, strides)
+
+    def _acceptable(self, outputs: Sequence[torch.Tensor], written: Sequence[str]) -> bool:
+        size = 0
+        for tensor in outputs:
+            size += tensor.numel()
+            if tensor.numel() > self.bounds.elements or tensor.dim() > 8:
+                return False
+            if self.finite and not is_finite(tensor):
+                return False
+        if self.finite and written and not all(is_finite(self.env[name]) for name in written):
+            return False
+        return self.elements + size <= self.bounds.total
+
+    # -- the finished program -------------------------------------------------------------------------------------
+
+    def tainted(self) -> set[int]:
+        """Storage addresses that some node writes."""
+        return {
+            self.env[name].untyped_storage().data_ptr()
+            for node in self.nodes
+            for name in written_arguments(node)
+            if name in self.env
+        }
+
+    def graph(self, returns: Sequence[str]) -> tuple[Graph, dict[str, str]]:
+        """The program, with values named in order (inputs ``x0 …``, others ``v0 …``), and the new names by the old."""
+        inputs = [live for live in self.values if live.recipe is not None and live.uses]
+        names = {live.name: f"x{index}" for index, live in enumerate(inputs)}
+        produced = (value.name for node in self.nodes for value in node.outputs)
+        names.update({name: f"v{index}" for index, name in enumerate(produced)})
+
+        def leaf(item: Argument) -> Argument:
+            return Ref(names[item.name]) if type(item) is Ref else item
+
+        nodes = tuple(
+            Node(
+                node.op,
+                map_leaves(node.args, leaf),
+                {key: map_leaves(item, leaf) for key, item in node.kwargs.items()},
+                tuple(replace(value, name=names[value.name]) for value in node.outputs),
+                node.unpack,
+            )
+            for node in self.nodes
+        )
+        graph = Graph(
+            tuple(Value(names[live.name], live.type) for live in inputs), nodes, tuple(names[name] for name in returns)
+        )
+        return graph, names

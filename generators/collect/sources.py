@@ -1,0 +1,114 @@
+"""Where calls come from: PyTorch's OpInfo database and the examples in torch's docstrings."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from misfold.programs.operators import operator_names
+
+from ..calling import TORCH_DTYPES
+from .recording import Call, Recorder
+
+# float32 first: where a cap cuts, the commonest element type stays.
+DTYPE_ORDER = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "int8", "int16", "bool")
+# Some entries have thousands of samples, many alike.
+SAMPLES = 400
+
+
+def opinfo_entries() -> list[Any]:
+    """The entries of PyTorch's own operator database.
+
+    Raises:
+        ImportError: ``expecttest`` or ``scipy``, which PyTorch's test data needs, is not installed.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torch.testing._internal.common_methods_invocations import op_db
+
+    return [entry for entry in op_db if "jiterator" not in entry.name]
+
+
+def forms(entry: Any) -> Iterator[tuple[Callable[..., Any], bool]]:
+    """The ways to call an entry's operator: function, method, in place, and the same of its aliases."""
+    seen: set[int] = set()
+    for source in (entry, *entry.aliases):
+        for name in ("op", "method_variant", "inplace_variant"):
+            function = getattr(source, name, None)
+            if function is not None and id(function) not in seen:
+                seen.add(id(function))
+                yield function, name == "inplace_variant"
+
+
+def opinfo_calls(entry: Any) -> Iterator[Call]:
+    """Calls that an entry's samples make, over all element types and forms."""
+    torch.manual_seed(0)
+    for name in DTYPE_ORDER:
+        dtype = TORCH_DTYPES[name]
+        if not entry.supports_dtype(dtype, "cpu"):
+            continue
+        try:
+            samples = entry.sample_inputs("cpu", dtype, requires_grad=False)
+            for index, sample in enumerate(samples):
+                if index >= SAMPLES:
+                    break
+                yield from sample_calls(entry, sample)
+        except Exception:  # noqa: BLE001 - a sample generator that fails for one type has others
+            continue
+
+
+def sample_calls(entry: Any, sample: Any) -> Iterator[Call]:
+    """Calls that one sample makes, one form after another."""
+    for function, inplace in forms(entry):
+        first = sample.input
+        if inplace and isinstance(first, torch.Tensor):
+            first = first.clone()
+        with Recorder(limit=8) as recorder:
+            try:
+                function(first, *sample.args, **sample.kwargs)
+            except Exception:  # noqa: BLE001 - a form that does not take a sample is no record
+                continue
+        yield from recorder.calls
+
+
+def documented() -> list[str]:
+    """Allow-listed names whose docstring holds examples."""
+    names = []
+    for name in sorted(operator_names()):
+        text = docstring(name)
+        if text and ">>>" in text:
+            names.append(name)
+    return names
+
+
+def docstring(name: str) -> str | None:
+    """The documentation of a public operator in the installed torch."""
+    item: Any = torch
+    for part in name.split(".")[1:]:
+        item = getattr(item, part, None)
+    text = getattr(item, "__doc__", None)
+    return text if isinstance(text, str) else None
+
+
+def docstring_calls(name: str) -> Sequence[Call]:
+    """Calls that the examples of an operator's docstring make; an example that fails does not stop the next."""
+    text = docstring(name) or ""
+    scope: dict[str, Any] = {"torch": torch, "F": torch.nn.functional, "nn": torch.nn, "math": __import__("math")}
+    torch.manual_seed(0)
+    try:
+        examples = doctest.DocTestParser().get_examples(text)
+    except ValueError:
+        return []
+    with Recorder(limit=200) as recorder, contextlib.redirect_stdout(io.StringIO()):
+        for example in examples:
+            try:
+                exec(compile(example.source, "<docstring>", "single"), scope)
+            except Exception:  # noqa: BLE001 - examples that raise on purpose, or need what is not here
+                continue
+    return recorder.calls

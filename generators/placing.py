@@ -1,0 +1,244 @@
+"""Placing a record's operator into a program under construction: on values that exist, or on fresh inputs.
+
+A record says of which sizes it is free and which values it takes. Placing binds free sizes to those of a value that
+exists, adapts other values where that is cheap, draws what is left, and runs the call; eager's refusal decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from misfold.programs.arguments import Argument, Ref, map_leaves
+from misfold.programs.types import TensorType
+
+from .adapting import Adapter
+from .building import RESHAPING, Builder, Live
+from .inputs import WHOLE, Mode, Recipe, input_recipe, layout, random_shape, random_size
+from .options import Options
+from .records import Record
+from .undefined import last_name
+
+# Fresh inputs are kept smaller than the bounds allow: what is costly is compiling, not size.
+INPUT_ELEMENTS = 4096
+# How many values are looked at for one argument.
+LOOKED_AT = 6
+
+# These read memory by absolute position: what they give depends on a layout that only inputs promise.
+BY_POSITION = frozenset("as_strided as_strided_ as_strided_scatter as_strided_copy".split())
+
+
+class Source(Protocol):
+    """What the generator composes programs of. Records are one; whatever else can place operators may be another."""
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Names of the operators that it can place."""
+
+    def of(self, op: str) -> list[Record]:
+        """Ways to call one of them."""
+
+
+@dataclass
+class Placement:
+    """A record being placed: the sizes chosen so far, and the values for its arguments."""
+
+    record: Record
+    sizes: dict[int, int]
+    shape: tuple[int, ...] | None = None
+
+    def type(self, name: str) -> TensorType:
+        """The type that an argument is to have."""
+        kind = self.record.inputs[name]
+        if self.shape is not None:
+            return TensorType(kind.dtype, self.shape)
+        if not self.sizes:
+            return kind
+        shape = tuple(self.sizes.get(dim, dim) for dim in kind.shape)
+        return kind if shape == kind.shape else TensorType(kind.dtype, shape)
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe for an argument, with an index's range following its dimension."""
+        recipe = self.record.recipes[name]
+        size = self.record.index.get(name)
+        if size is None or self.sizes.get(size, size) == size:
+            return recipe
+        return {**recipe, "high": max(self.sizes[size] - 1, 0)}
+
+
+class Placer:
+    """Places records for one case."""
+
+    def __init__(self, builder: Builder, random: Random, options: Options, mode: Mode, allowed: frozenset[str]):
+        self.builder, self.random, self.options, self.mode, self.allowed = builder, random, options, mode, allowed
+
+    def place(self, record: Record, budget: int, connect: float = 0.9) -> list[Live] | None:
+        """Place a record, with at most ``budget`` adapting calls; ``connect`` is the chance to use a given value.
+
+        Returns the outputs, or None with the program as it was.
+        """
+        mark = self.builder.mark()
+        adapter = Adapter(self.builder, self.random, self.allowed, budget)
+        outputs = self._place(record, adapter, connect)
+        if outputs is None:
+            self.builder.undo(mark)
+        return outputs
+
+    def _place(self, record: Record, adapter: Adapter, connect: float) -> list[Live] | None:
+        chosen: dict[str, Live] = {}
+        placement = Placement(record, {})
+        open_names = [name for name in record.inputs if self._takes_values(record, name)]
+        existing = self.builder.usable()
+        if open_names and existing and self.random.random() < connect:
+            anchor = self.random.choice(open_names)
+            live = self._anchor(placement, anchor, existing, adapter)
+            if live is not None:
+                chosen[anchor] = live
+        if not chosen:
+            self._choose_sizes(placement)
+        for name in record.inputs:
+            if name not in chosen:
+                live = self._argument(placement, name, adapter, chosen, name in open_names)
+                if live is None:
+                    return None
+                chosen[name] = live
+        return self.run(record, chosen)
+
+    def run(self, record: Record, chosen: Mapping[str, Live]) -> list[Live] | None:
+        """Call the record's operator on the values chosen for its arguments."""
+
+        def leaf(item: Argument) -> Argument:
+            return Ref(chosen[item.name].name) if type(item) is Ref else item
+
+        node = record.node
+        kwargs = {key: map_leaves(item, leaf) for key, item in node.kwargs.items()} if node.kwargs else {}
+        return self.builder.apply(node.op, map_leaves(node.args, leaf), kwargs)
+
+    def _takes_values(self, record: Record, name: str) -> bool:
+        """Whether a value from elsewhere may stand for an argument."""
+        last = last_name(record.op)
+        return record.recipes[name]["draw"] not in WHOLE and last not in BY_POSITION
+
+    # -- the first argument decides the sizes ---------------------------------------------------------------------
+
+    def _anchor(self, placement: Placement, name: str, existing: list[Live], adapter: Adapter) -> Live | None:
+        """A value for the argument, binding the placement's sizes or shape to it if it can."""
+        record = placement.record
+        kind, writes = record.inputs[name], name in record.writes
+        looked_at = self._look(existing)
+        for live in looked_at:
+            if live.type.dtype is not kind.dtype or not self._usable(record, live, writes):
+                continue
+            if record.pointwise and live.type.rank <= 5:
+                placement.shape = live.type.shape
+            else:
+                sizes = bind(record, kind.shape, live.type.shape)
+                if sizes is None:
+                    continue
+                placement.sizes = sizes
+            fitted = adapter.restrict(live, placement.recipe(name))
+            if fitted is not None:
+                return fitted
+            placement.shape, placement.sizes = None, {}
+        if adapter.budget < 1:
+            return None
+        for live in looked_at[:2]:
+            if not self._usable(record, live, False):
+                continue
+            if record.pointwise and live.type.rank <= 5:
+                placement.shape, shape = live.type.shape, live.type.shape
+            else:
+                placement.sizes = bind(record, kind.shape, live.type.shape) or {}
+                shape = placement.type(name).shape
+            fitted = adapter.fit(live, kind.dtype, shape, placement.recipe(name))
+            if fitted is not None:
+                # An adapted value may still be a view of one that must not be written.
+                return fitted if self._usable(record, fitted, writes) else None
+            placement.shape, placement.sizes = None, {}
+        return None
+
+    def _look(self, existing: list[Live]) -> list[Live]:
+        """Some values in random order, unused ones rather first: they would be loose ends."""
+        count = min(LOOKED_AT, len(existing))
+        chosen = self.random.sample(existing, count)
+        chosen.sort(key=lambda live: live.uses > 0 and self.random.random() < 0.6)
+        return chosen
+
+    def _usable(self, record: Record, live: Live, writes: bool) -> bool:
+        if live.dead:
+            return False
+        if not writes:
+            return True
+        if last_name(record.op) in RESHAPING and live.recipe is not None:
+            return False
+        # In gradient mode inputs are leaves, and leaves must not be written.
+        return not (self.mode.gradient and live.recipe is not None and live.type.dtype.is_float)
+
+    def _choose_sizes(self, placement: Placement) -> None:
+        record = placement.record
+        if record.pointwise and self.random.random() < 0.7:
+            placement.shape = random_shape(self.random, self.options, self.mode)
+            return
+        for size in record.free:
+            zero = size in record.zero
+            placement.sizes[size] = random_size(self.random, self.options, size, zero, self.mode)
+        if any(placement.type(name).elements > INPUT_ELEMENTS for name in record.inputs):
+            placement.sizes.clear()
+
+    # -- the other arguments --------------------------------------------------------------------------------------
+
+    def _argument(
+        self, placement: Placement, name: str, adapter: Adapter, chosen: Mapping[str, Live], takes_values: bool
+    ) -> Live | None:
+        kind, recipe = placement.type(name), placement.recipe(name)
+        writes = name in placement.record.writes
+        if takes_values and self.random.random() < 0.65:
+            taken = {id(live) for live in chosen.values()}
+            others = [live for live in self.builder.usable() if id(live) not in taken]
+            for live in self._look(others):
+                if live.type.dtype is kind.dtype and live.type.shape == kind.shape:
+                    if self._usable(placement.record, live, writes):
+                        fitted = adapter.restrict(live, recipe)
+                        if fitted is not None:
+                            return fitted
+            if others and adapter.budget and not writes and self.random.random() < 0.3:
+                live = self.random.choice(others)
+                fitted = adapter.fit(live, kind.dtype, kind.shape, recipe)
+                if fitted is not None:
+                    return fitted
+        return self.fresh(placement.record, name, kind, recipe, writes)
+
+    def fresh(self, record: Record, name: str, kind: TensorType, recipe: Recipe, writes: bool) -> Live | None:
+        """A new input for an argument."""
+        if kind.elements > max(INPUT_ELEMENTS, record.inputs[name].elements):
+            return None
+        made = input_recipe(self.random, recipe, kind, self.mode, name in record.edges)
+        if made is None:
+            return None
+        by_position = last_name(record.op) in BY_POSITION
+        if not by_position and self.random.random() < self.options.layouts and made["draw"] != "definite":
+            kind = layout(self.random, kind, writes)
+        live = self.builder.add_input(kind, made)
+        if live is None or not writes or self._usable(record, live, True):
+            return live
+        # The operator writes its argument and this input must not be written: it gets a copy.
+        if "torch.Tensor.clone" not in self.allowed:
+            return None
+        copies = self.builder.apply("torch.Tensor.clone", (Ref(live.name),))
+        return copies[0] if copies else None
+
+
+def bind(record: Record, shape: tuple[int, ...], actual: tuple[int, ...]) -> dict[int, int] | None:
+    """Sizes under which a record's argument of ``shape`` has the shape ``actual``; None if there are none."""
+    if len(shape) != len(actual):
+        return None
+    sizes: dict[int, int] = {}
+    for size, wanted in zip(shape, actual):
+        if size in record.free and (wanted > 0 or size in record.zero):
+            if sizes.setdefault(size, wanted) != wanted:
+                return None
+        elif size != wanted:
+            return None
+    return sizes

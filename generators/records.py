@@ -1,0 +1,183 @@
+"""Operator records: concrete calls of public operators, with what was found true of them by running them.
+
+A record is a one-node Graph with recipes for its inputs, and so a case of its own; its facts say how far it may be
+moved: which sizes are free, which arguments index a dimension, which are written. Records come from one compressed
+file per framework version (one JSON object a line), made by ``misfold operators --collect``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from misfold.programs.case import Case
+from misfold.programs.errors import MisfoldError, UsageError
+from misfold.programs.graph import Graph, Node
+from misfold.programs.operators import is_operator
+from misfold.programs.parser import parse_graph
+from misfold.programs.types import TensorType
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One call that is known to run.
+
+    ``free``: sizes of dimensions that may be replaced by others (each and together, everywhere they occur); ``zero``:
+    those that may become 0; ``pointwise``: all inputs may have any one shape, which is also the outputs'; ``index``: inputs
+    whose elements index a dimension of the given size; ``edges``: inputs that take edge values; ``exact``: small
+    integers give results without rounding; ``gradient``: the backward pass runs and is finite; ``dynamic``: output
+    shapes depend on values; ``writes`` and ``aliases``: what the call does to memory, by names in ``graph``.
+    """
+
+    graph: Graph
+    recipes: Mapping[str, Mapping[str, Any]]
+    free: tuple[int, ...] = ()
+    zero: tuple[int, ...] = ()
+    pointwise: bool = False
+    index: Mapping[str, int] = None  # type: ignore[assignment]
+    edges: tuple[str, ...] = ()
+    exact: bool = False
+    gradient: bool = False
+    dynamic: bool = False
+    writes: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = None  # type: ignore[assignment]
+
+    @property
+    def node(self) -> Node:
+        """The call itself."""
+        return self.graph.nodes[0]
+
+    @property
+    def op(self) -> str:
+        return self.graph.nodes[0].op
+
+    @cached_property
+    def inputs(self) -> Mapping[str, TensorType]:
+        """Types of the inputs by name."""
+        return {value.name: value.known for value in self.graph.inputs}
+
+    @cached_property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """Types of the outputs."""
+        return tuple(value.known for value in self.node.outputs)
+
+    def case(self) -> Case:
+        """The record by itself as a case."""
+        return Case(self.graph, self.recipes)
+
+    @staticmethod
+    def from_data(data: Mapping[str, Any]) -> Record:
+        """From a line of the file.
+
+        Raises:
+            TextError: the program in it is not one.
+            UsageError: the data is not a record.
+        """
+        try:
+            graph = parse_graph(data["program"])
+            facts = data.get("facts", {})
+            recipes = {
+                name: recipe if recipe["draw"] in ("constant", "values") else {**recipe, "seed": position}
+                for position, (name, recipe) in enumerate(data["inputs"].items())
+            }
+            lists = {key: tuple(facts.get(key, ())) for key in ("free", "zero", "edges", "writes")}
+            flags = {key: bool(facts.get(key)) for key in ("pointwise", "exact", "gradient", "dynamic")}
+            maps = {key: dict(facts.get(key, {})) for key in ("index", "aliases")}
+            return Record(graph, recipes, **lists, **flags, **maps)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"not an operator record: {error!r}; make the file again: misfold operators --collect"
+            ) from error
+
+
+class RecordBase:
+    """All records of one framework version, by operator. Records are parsed when first asked for."""
+
+    def __init__(self, version: str, lines: Mapping[str, Collection[bytes]]):
+        self.version = version
+        self._lines = {op: list(group) for op, group in lines.items()}
+        self._parsed: dict[str, list[Record]] = {}
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Names of the operators that have records, sorted."""
+        return tuple(self._lines)
+
+    def of(self, op: str) -> list[Record]:
+        """The records of one operator, in the file's order."""
+        found = self._parsed.get(op)
+        if found is None:
+            found = self._parsed[op] = [Record.from_data(json.loads(line)) for line in self._lines.get(op, ())]
+        return found
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    @staticmethod
+    def load(version: str | None = None, path: Path | str | None = None) -> RecordBase:
+        """Read the records for a version of torch (by default the installed one), from the package or from ``path``.
+
+        Raises:
+            UsageError: there is no file for the version, or it is not one; the message says how to make it.
+        """
+        version = (version or installed_version()).partition("+")[0]
+        source = Path(path) if path is not None else files(__package__).joinpath("data", file_name(version))
+        try:
+            data = gzip.decompress(source.read_bytes())
+        except FileNotFoundError:
+            known = ", ".join(available()) or "none"
+            raise UsageError(
+                f"no operator records for torch {version} (shipped: {known}); make them with: misfold operators --collect"
+            ) from None
+        except (OSError, EOFError) as error:
+            raise UsageError(f"{source}: cannot be read as operator records: {error}") from error
+        try:
+            first, *lines = data.splitlines()
+            header = json.loads(first)
+            if header["format"] != FORMAT:
+                raise UsageError(
+                    f"{source}: format {header['format']}, not {FORMAT}; make it anew: misfold operators --collect"
+                )
+            groups, position = {}, 0
+            for op, count in header["operators"].items():
+                if is_operator(op):
+                    groups[sys.intern(op)] = lines[position : position + count]
+                position += count
+            return RecordBase(header["torch"], groups)
+        except MisfoldError:
+            raise
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{source}: not a file of operator records: {error}") from error
+
+
+def file_name(version: str) -> str:
+    """Name of the file for a version of torch, without its build tag."""
+    return f"records-torch-{version.partition('+')[0]}.jsonl.gz"
+
+
+def available() -> list[str]:
+    """Versions of torch that the package ships records for."""
+    names = [item.name for item in files(__package__).joinpath("data").iterdir()]
+    return sorted(name[len("records-torch-") : -len(".jsonl.gz")] for name in names if name.endswith(".jsonl.gz"))
+
+
+def installed_version() -> str:
+    """The installed torch's version, without importing it.
+
+    Raises:
+        UsageError: torch is not installed.
+    """
+    try:
+        return metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        raise UsageError('torch is not installed; get it with: pip install "misfold[torch]"') from None
