@@ -165,14 +165,16 @@ def _literal(node: ast.expr, depth: int = 0) -> Any:
     if isinstance(node, ast.List):
         return [_literal(item, depth + 1) for item in node.elts]
     if isinstance(node, ast.Dict):
-        if None in node.keys:
-            fail(node, "** in a dict")
-        keys = [_literal(key, depth + 1) for key in node.keys if key is not None]
-        if not all(isinstance(key, str) for key in keys):
-            fail(node, "a key that is not a string")
-        if len(set(keys)) != len(keys):
-            fail(node, "a repeated key")
-        return dict(zip(keys, (_literal(item, depth + 1) for item in node.values), strict=True))
+        data: dict[str, Any] = {}
+        for key, item in zip(node.keys, node.values, strict=True):
+            if key is None:
+                fail(item, "** in a dict", _LITERALS)
+            if not (isinstance(key, ast.Constant) and isinstance(key.value, str)):
+                fail(key, "a key that is not a string", _LITERALS)
+            if key.value in data:
+                fail(key, f"the key {key.value[:80]!r} a second time")
+            data[key.value] = _literal(item, depth + 1)
+        return data
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)

@@ -1,7 +1,7 @@
 """Input recipes: how to make a program's inputs, as data, and the numpy code that follows them.
 
-``draw`` and its helpers use nothing but numpy and the standard library and stand by themselves: their source is copied
-into exported scripts, so that a script makes bit for bit the inputs that the campaign used.
+The functions in ``STANDALONE`` use nothing but numpy and each other: their source is copied into exported scripts, so
+that a script makes bit for bit the inputs that the campaign used.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ELEMENTS = "True, False, integers from -2**63 to 2**64 - 1, floats"
 
 def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> None:
     """Raise TextError unless ``recipe`` is one that ``draw`` can follow for ``tensor``."""
-    if not isinstance(recipe, Mapping) or recipe.get("draw") not in KINDS:
+    if not isinstance(recipe, Mapping) or recipe.get("draw") not in [*KINDS]:
         raise TextError(f"{where}: not an input recipe", allowed=f'{{"draw": one of {", ".join(KINDS)}, ...}}')
     known = KINDS[recipe["draw"]] | COMMON
     for key in recipe:
@@ -66,7 +66,7 @@ def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> N
         elif recipe["draw"] == "integers":
             if type(value) is not int or not _is_element(value):
                 raise TextError(f"{where}: {key} must be an integer from -2**63 to 2**64 - 1")
-        elif type(value) not in (int, float) or not abs(value) <= MAX_NUMBER:
+        elif key != "p" and (type(value) not in (int, float) or not abs(value) <= MAX_NUMBER):
             raise TextError(f"{where}: {key} must be a number of magnitude up to {MAX_NUMBER}")
     for key in ("edges", "p"):
         fraction = recipe.get(key, 0.0)
@@ -113,7 +113,8 @@ def draw(recipe, shape, dtype):
         array = random.permuted(rows, axis=1) if count else np.zeros(0)
     elif kind == "definite":
         factor = random.standard_normal(shape)
-        array = factor @ np.swapaxes(factor, -1, -2) / max(shape[-1], 1) + np.eye(shape[-1])
+        # einsum and not a matrix product, whose last bits depend on the processor
+        array = np.einsum("...ik,...jk->...ij", factor, factor) / max(shape[-1], 1) + np.eye(shape[-1])
     elif kind == "constant":
         array = np.resize(elements([recipe["value"]], dtype), count)
     else:
@@ -183,3 +184,7 @@ def place(array, strides):
     # numpy assigns to an overlapping view in an order of its own, but to repeated indices from first to last
     storage[offsets.reshape(-1)] = array.reshape(-1)
     return storage
+
+
+#: All that drawing inputs takes besides numpy, for scripts that stand by themselves.
+STANDALONE = (draw, convert, elements, edge_values, place)
