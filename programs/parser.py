@@ -29,6 +29,7 @@ _CALLED = {
     "AsyncFunctionDef": "an async function",
     "Attribute": "an attribute",
     "AugAssign": "an augmented assignment",
+    "Await": "an await",
     "BinOp": "arithmetic",
     "BoolOp": "a boolean operation",
     "Call": "a call",
@@ -42,15 +43,21 @@ _CALLED = {
     "For": "a for loop",
     "FunctionDef": "a function",
     "GeneratorExp": "a comprehension",
+    "Global": "a global",
     "If": "an if",
     "IfExp": "a conditional expression",
     "Import": "an import",
     "ImportFrom": "an import",
     "JoinedStr": "an f-string",
     "Lambda": "a lambda",
+    "List": "a list",
     "ListComp": "a comprehension",
+    "Match": "a match",
     "Name": "a name",
     "NamedExpr": "an assignment expression",
+    "Pass": "a pass",
+    "Raise": "a raise",
+    "Return": "a return",
     "Set": "a set",
     "SetComp": "a comprehension",
     "Starred": "a starred expression",
@@ -60,6 +67,8 @@ _CALLED = {
     "UnaryOp": "a unary operation",
     "While": "a while loop",
     "With": "a with",
+    "Yield": "a yield",
+    "YieldFrom": "a yield",
 }
 
 
@@ -89,8 +98,11 @@ def syntax_tree(text: str) -> ast.Module:
             return ast.parse(text)
     except SyntaxError as error:
         raise TextError(f"not Python syntax: {error.msg}", line=error.lineno) from None
-    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        raise TextError(f"cannot be read: {str(error) or type(error).__name__}") from None
+    except (RecursionError, MemoryError):
+        # MemoryError is what Python's parser says of expressions deeper than its own stack.
+        raise TextError("nested too deeply to be read") from None
+    except (ValueError, OverflowError) as error:
+        raise TextError(f"cannot be read: {error}") from None
 
 
 def parse_graph(text: str) -> Graph:
@@ -226,7 +238,7 @@ def _call(call: ast.Call) -> tuple[str, tuple[Argument, ...], dict[str, Argument
         op = METHOD + rest
         args.append(Ref(head))
     if not is_operator(op):
-        fail(call, f"{op} is not an operator that a graph may call", "see: misfold operators --all")
+        fail(call, f"{op} is not an operator that a graph may call", "names that misfold operators --all lists")
     for argument in call.args:
         args.append(_argument(argument))
     kwargs: dict[str, Argument] = {}

@@ -47,7 +47,7 @@ def error_of(text):
         ('def program(\n  x0: "bool[]",\n  x0: "bool[]"):\n    return (x0,)\n', 3, "x0 is assigned twice", None),
         ('def program(\n  X: "bool[]"):\n    return (X,)\n', 2, "'X' cannot name a value", None),
         # statements
-        (body("v0 = torch.abs(x0)", "pass", "return (v0,)"), 3, "a Pass in a graph", "return v, w"),
+        (body("v0 = torch.abs(x0)", "pass", "return (v0,)"), 3, "a pass in a graph", "return v, w"),
         (body("for i in x0: v0 = i", "return (v0,)"), 2, "a for loop in a graph", "v = CALL"),
         (body("import os", "return (x0,)"), 2, "an import in a graph", "v = CALL"),
         (body("x0 += x1", "return (x0,)"), 2, "an augmented assignment in a graph", "v = CALL"),
@@ -123,8 +123,8 @@ def error_of(text):
         (body("v0 = torch.abs(x0, dim=1, dim=2)", "return (v0,)"), 2, "keyword argument repeated", None),
         ("(" * 10_000, 1, "not Python syntax: too many nested parentheses", None),
         ("x\0", None, "null bytes", None),
-        ("-" * 100_000 + "1", None, "cannot be read", None),
-        ("a" + ".b" * 100_000, None, "cannot be read", None),
+        ("-" * 100_000 + "1", None, "nested too deeply to be read", None),
+        ("a" + ".b" * 100_000, None, "nested too deeply to be read", None),
         ("#" * (MAX_TEXT + 1), None, f"a text of {MAX_TEXT + 1} characters", f"at most {MAX_TEXT}"),
     ],
 )
