@@ -52,3 +52,16 @@ def functional(graph: Graph) -> Functional:
         return (*program(*tensors), *(tensors[index] for index in written))
 
     return Functional(function, written)
+
+
+def traceable(graph: Graph) -> Functional:
+    """The graph as a function without in-place operators at all.
+
+    Raises:
+        Unsupported: see ``rewriting.without_writes``.
+    """
+    from .rewriting import without_writes
+    from .torch_values import to_function
+
+    rewritten, written = without_writes(graph)
+    return Functional(to_function(rewritten), written)

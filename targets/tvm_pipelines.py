@@ -78,6 +78,7 @@ PIPELINES: tuple[Pipeline, ...] = (
     _pipeline("no-cse", config={"tirx.disable_cse_tir": True}),
     _pipeline("no-noalias", config={"tirx.noalias": False}),
     _pipeline("bound-checks", config={"tirx.instrument_bound_checkers": True}),
-    _pipeline("unroll", config={"tirx.UnrollLoop": {"auto_max_step": 16, "auto_max_depth": 8, "explicit_unroll": True}}),
+    _pipeline("unroll",
+              config={"tirx.UnrollLoop": {"auto_max_step": 16, "auto_max_depth": 8, "explicit_unroll": True}}),
     _pipeline("fuse-depth-2", config={"relax.FuseOps.max_depth": 2}),
 )  # fmt: skip
