@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 
@@ -28,7 +28,9 @@ _HARNESS = (
     "runpy",
     "__main__",
 )
+# Where rooms lie side by side, installed or not, and those of them that run in workers.
 _ROOT = Path(__file__).resolve().parents[1]
+_ROOMS = ("programs", "targets", "oracles", "generators", "mutators", "triage", "fuzz")
 _INSTALLED = re.compile(r".*/(?:site-packages|dist-packages|lib/python3\.\d+(?:/lib-dynload)?)/(.*)")
 _FROZEN = re.compile(r"<frozen (.*)>")
 # Raised by lookups and tools, and explained by the exception that was raised from them.
@@ -45,20 +47,24 @@ def capped(text: str, cap: int = TEXT_CAP) -> str:
     return text[:head] + mark + text[len(text) - (cap - head) :]
 
 
+@lru_cache(maxsize=4096)
 def file_module(path: str) -> str:
-    """The module that a source file is, as far as its path tells; else the file's name."""
+    """The module that a source file is, as far as its path and the packages around it tell."""
     if frozen := _FROZEN.fullmatch(path):
         return frozen[1]
     if path.startswith("/misfold/program_"):
         return "misfold_program"
-    inside: str | None = None
-    if path.startswith(f"{_ROOT}/"):
+    if path.startswith(f"{_ROOT}/") and path[len(str(_ROOT)) + 1 :].partition("/")[0] in _ROOMS:
         inside = "misfold/" + path[len(str(_ROOT)) + 1 :]
-    if installed := _INSTALLED.fullmatch(path):
+    elif installed := _INSTALLED.fullmatch(path):
         inside = installed[1]
-    if inside is None:
-        entries = sorted((entry for entry in sys.path if entry and path.startswith(f"{entry}/")), key=len)
-        inside = path[len(entries[-1]) + 1 :] if entries else path.rpartition("/")[2]
+    else:
+        # Not by sys.path, which differs between processes: the outermost folder that is a package.
+        file = Path(path)
+        start = file.parent
+        while start != start.parent and (start / "__init__.py").exists():
+            start = start.parent
+        inside = str(file.relative_to(start))
     return inside.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 

@@ -86,10 +86,12 @@ class ForkServer:
             TargetError: it cannot be started, with what it said last.
         """
         with self._lock:
-            if self._closed:
-                raise TargetError(f"the fork server {self.name} is closed")
-            if self.pid is None:
-                self._start()
+            try:
+                self._ensure()
+            except _Lost as lost:
+                words = self._last_words()
+                self._stop()
+                raise TargetError(f"the fork server {self.name} failed while preloading: {lost}; {words}") from None
 
     def spawn(self) -> Worker:
         """A new worker. A zygote that died is started again.
@@ -100,8 +102,8 @@ class ForkServer:
         reason = ""
         for _ in range(_TRIES):
             with self._lock:
-                self.start()
                 try:
+                    self._ensure()
                     return self._spawn()
                 except _Lost as lost:
                     reason = f"{lost}; {self._last_words()}"
@@ -126,7 +128,14 @@ class ForkServer:
             self._closed = True
             self._stop()
 
+    def _ensure(self) -> None:
+        if self._closed:
+            raise TargetError(f"the fork server {self.name} is closed")
+        if self.pid is None:
+            self._start()
+
     def _start(self) -> None:
+        """Start a zygote. If that ends in ``_Lost``, what it said can still be read."""
         self._stop()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._connection = ours
@@ -160,13 +169,6 @@ class ForkServer:
         except OSError as error:
             self._stop()
             raise TargetError(f"cannot start the fork server {self.name}: {error}") from error
-        except _Lost as lost:
-            words = self._last_words()
-            self._stop()
-            raise TargetError(f"the fork server {self.name} failed while preloading: {lost}; {words}") from None
-        except BaseException:
-            self._stop()
-            raise
         if "failed" in reply:
             words = self._last_words()
             self._stop()

@@ -157,6 +157,8 @@ def main(fd: int) -> None:
     connection = socket.socket(fileno=fd)
     connection.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What was printed before a crash is to be seen.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     child.adopt_orphans()
     data = connection.recv(wire.MAX_PACKET)
     if not data:
