@@ -1,0 +1,129 @@
+"""Calling a graph's nodes one by one: resolved operators and bound arguments, as written or widened to float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from misfold.programs.arguments import Argument, Ref, Symbol, map_leaves
+from misfold.programs.graph import Graph, Node
+
+from .kinds import base_name
+
+Tensors = Mapping[str, torch.Tensor]
+_NARROW = frozenset({"torch.float32", "torch.float16", "torch.bfloat16"})
+_WIDENED_METHODS = {"half": "double", "float": "double", "bfloat16": "double", "cfloat": "cdouble", "chalf": "cdouble"}
+
+
+class NoReference(Exception):
+    """A call has no float64 counterpart."""
+
+
+@cache
+def resolve(op: str) -> Callable[..., Any]:
+    """The function that an allow-listed name stands for."""
+    target: Any = torch
+    for part in op.split(".")[1:]:
+        target = getattr(target, part)
+    function: Callable[..., Any] = target
+    return function
+
+
+@cache
+def _symbol(name: str) -> Any:
+    return getattr(torch, name.removeprefix("torch."))
+
+
+def _binder(argument: Argument, wide: bool) -> tuple[bool, Any]:
+    """(False, constant) or (True, function of the environment)."""
+
+    def leaf(item: Argument) -> Any:
+        if isinstance(item, Symbol):
+            return torch.float64 if wide and item.name in _NARROW else _symbol(item.name)
+        return item
+
+    if isinstance(argument, Ref):
+        name = argument.name
+        return True, lambda env: env[name]
+    found: list[bool] = []
+
+    def mark(item: Argument) -> Any:
+        found.append(isinstance(item, Ref))
+        return leaf(item)
+
+    constant = map_leaves(argument, mark)
+    if not any(found):
+        return False, constant
+    return True, lambda env: map_leaves(constant, lambda item: env[item.name] if isinstance(item, Ref) else item)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One node, ready to be called in an environment of tensors."""
+
+    function: Callable[..., Any]
+    arguments: tuple[tuple[bool, Any], ...]
+    keywords: tuple[tuple[str, bool, Any], ...]
+
+    def __call__(self, env: Tensors) -> list[Any]:
+        """The results, as a list of tensors."""
+        args = [item(env) if bound else item for bound, item in self.arguments]
+        kwargs = {key: item(env) if bound else item for key, bound, item in self.keywords}
+        result = self.function(*args, **kwargs)
+        return [result] if isinstance(result, torch.Tensor) else list(result)
+
+
+def make_call(node: Node, wide: bool) -> Call:
+    """The node as written, or with every float type of it replaced by float64.
+
+    Raises:
+        NoReference: the call reinterprets bits, so that float64 would mean something else.
+    """
+    op = node.op
+    if wide:
+        last = op.rpartition(".")[2]
+        if base_name(op) in ("view", "view_copy") and any(isinstance(item, Symbol) for item in _leaves(node)):
+            raise NoReference(f"{op} reinterprets bits")
+        if op.startswith("torch.Tensor.") and last in _WIDENED_METHODS:
+            op = f"torch.Tensor.{_WIDENED_METHODS[last]}"
+    return Call(
+        resolve(op),
+        tuple(_binder(item, wide) for item in node.args),
+        tuple((key, *_binder(item, wide)) for key, item in node.kwargs.items()),
+    )
+
+
+def _leaves(node: Node) -> list[Argument]:
+    return [*node.args, *node.kwargs.values()]
+
+
+def make_calls(graph: Graph, wide: bool) -> list[Call | NoReference]:
+    """A call per node; where there is none, why."""
+    calls: list[Call | NoReference] = []
+    for node in graph.nodes:
+        try:
+            calls.append(make_call(node, wide))
+        except NoReference as error:
+            calls.append(error)
+    return calls
+
+
+def widen(tensor: torch.Tensor, copy: bool = True) -> torch.Tensor:
+    """A tensor with the same elements in float64 (integers as they are), the same strides, and memory of its own."""
+    if tensor.is_floating_point():
+        dtype = torch.float64
+    else:
+        dtype = torch.complex128 if tensor.is_complex() else tensor.dtype
+    with torch.no_grad():
+        source = tensor.detach()
+        if source.is_contiguous():
+            wide = source.to(dtype, copy=True)
+        else:
+            size = source.untyped_storage().nbytes() // source.element_size()
+            flat = source.as_strided((size,), (1,), 0).to(dtype, copy=True)
+            wide = flat.as_strided(source.shape, source.stride(), source.storage_offset())
+    return wide.requires_grad_() if tensor.requires_grad else wide

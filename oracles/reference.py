@@ -1,0 +1,249 @@
+"""The reference: what a case's results are in float64, how far honest evaluations may be off, and what is exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+import numpy as np
+
+from misfold.programs.case import Case
+from misfold.targets.outcome import Outcome
+
+if TYPE_CHECKING:
+    import torch
+
+    from .worlds import Worlds
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is known of one tensor that a target returns, computes as a gradient, or leaves in an input.
+
+    ``exact``: every honest evaluation gives eager's bits (zeros of either sign being equal), and nothing else is
+    stored. ``reason``: why it cannot be judged at all, or None. ``data``: for floats the float64 values, row by row.
+    ``spread``: for floats, per element, how far honest evaluations were seen to differ, inf where they cannot be
+    compared. ``decided``: for integers and truth values, per element, whether no honest rounding changes them.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    exact: bool = False
+    reason: str | None = None
+    data: bytes = b""
+    spread: bytes = b""
+    decided: bytes = b""
+
+    def values(self) -> np.ndarray:
+        """The float64 values, in shape."""
+        return np.frombuffer(self.data, np.float64).reshape(self.shape)
+
+    def spreads(self) -> np.ndarray:
+        """The spreads, in shape."""
+        return np.frombuffer(self.spread, np.float64).reshape(self.shape)
+
+    def mask(self) -> np.ndarray:
+        """Where an integer or truth value is decided."""
+        return np.frombuffer(self.decided, np.bool_).reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a case should give. Plain data; ``pack`` and ``unpack`` as for an Outcome.
+
+    ``valid``: eager runs the program. ``finite``: all that it gives is finite. ``undefined``: why some call has no
+    defined result, or None. ``values``, ``gradients`` and ``mutated`` follow the fields of an Outcome; an entry of
+    ``mutated`` is None where the input is not written.
+    """
+
+    valid: bool
+    finite: bool = True
+    reason: str | None = None
+    undefined: str | None = None
+    values: tuple[Expected, ...] = ()
+    gradients: tuple[Expected | None, ...] = ()
+    mutated: tuple[Expected | None, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def pack(self) -> bytes:
+        """The reference as bytes: msgpack of the dataclass's fields."""
+        packed: bytes = msgpack.packb(asdict(self), use_bin_type=True)
+        return packed
+
+    @staticmethod
+    def unpack(data: bytes) -> Reference:
+        """Inverse of ``pack``.
+
+        Raises:
+            ValueError: the bytes are not a reference.
+        """
+        return Reference.from_data(msgpack.unpackb(data, use_list=False, strict_map_key=False))
+
+    @staticmethod
+    def from_data(raw: Any) -> Reference:
+        """From the plain data of ``asdict``; errors as in ``unpack``."""
+        if not isinstance(raw, dict):
+            raise ValueError("not a reference")
+
+        def expected(item: Any) -> Expected | None:
+            return None if item is None else Expected(**{**item, "shape": tuple(item["shape"])})
+
+        try:
+            values = tuple(Expected(**{**item, "shape": tuple(item["shape"])}) for item in raw["values"])
+            return Reference(
+                raw["valid"], raw["finite"], raw["reason"], raw["undefined"], values,
+                tuple(map(expected, raw["gradients"])), tuple(map(expected, raw["mutated"])), dict(raw["facts"]),
+            )  # fmt: skip
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"not a reference: {error}") from error
+
+
+def evaluate(case: Case, eager: Outcome | None = None) -> Reference:
+    """The reference of a case. Imports torch; meant for a worker.
+
+    Args:
+        case: a program and its inputs; it is run here in its own types too, so that a program that eager rejects
+            gives a reference that is not valid rather than an error.
+        eager: what eager gave, if it has run; where it differs from the run here, nothing is called exact.
+    """
+    import torch
+
+    from misfold.targets.torch_values import make_inputs
+
+    from .worlds import InvalidProgram, Worlds
+
+    inputs = make_inputs(case)
+    leaves = list(inputs)
+    worlds = Worlds(case.graph, inputs, case.gradient)
+    wide_leaves = [[env[value.name] for value in case.graph.inputs] for env in (worlds.wide, *worlds.samples)]
+    try:
+        worlds.run()
+    except InvalidProgram as error:
+        return Reference(False, False, str(error))
+    with torch.no_grad():
+        values = tuple(_expected(worlds, name) for name in case.graph.returns)
+        mutated = tuple(
+            _expected(worlds, value.name) if value.name in worlds.written else None for value in case.graph.inputs
+        )
+        finite = all(_is_finite(worlds.program[name]) for name in case.graph.returns)
+    gradients: tuple[Expected | None, ...] = ()
+    if case.gradient:
+        gradients = _gradients(worlds, case, wide_leaves, [item for item in leaves if item.requires_grad])
+    reference = Reference(True, finite, None, worlds.undefined, values, gradients, mutated)
+    return reference if eager is None else _checked(reference, eager, worlds, case)
+
+
+def _is_finite(item: torch.Tensor) -> bool:
+    return not item.is_floating_point() or bool(item.isfinite().all())
+
+
+def _type_name(item: torch.Tensor) -> str:
+    return str(item.dtype).removeprefix("torch.")
+
+
+def _bytes(item: torch.Tensor) -> bytes:
+    data: bytes = item.contiguous().numpy().tobytes()
+    return data
+
+
+def _expected(worlds: Worlds, name: str) -> Expected:
+    own, fact = worlds.program[name], worlds.facts[name]
+    dtype, shape = _type_name(own), tuple(own.shape)
+    if fact.exact:
+        return Expected(dtype, shape, exact=True)
+    reason = fact.reason
+    if name not in worlds.wide:
+        reason = reason or "there is no float64 value"
+    elif worlds.wide[name].shape != own.shape or any(env[name].shape != own.shape for env in worlds.samples):
+        reason = reason or "the shape depends on rounding"
+    elif own.is_complex():
+        reason = reason or "complex results are not compared"
+    if reason:
+        return Expected(dtype, shape, reason=reason)
+    wide = worlds.wide[name].detach()
+    others = [env[name].detach() for env in worlds.samples]
+    if own.is_floating_point():
+        return _floats(dtype, wide, [own.double(), *others])
+    decided = own == wide
+    for item in others:
+        decided &= own == item
+    return Expected(dtype, shape, decided=_bytes(decided))
+
+
+def _floats(dtype: str, wide: torch.Tensor, others: Sequence[torch.Tensor]) -> Expected:
+    spread = wide.new_zeros(wide.shape)
+    for item in others:
+        apart = (item - wide).abs()
+        # equal infinities and a NaN on both sides are no distance; everything else that is not finite is one
+        apart = apart.where(apart.isfinite(), float("inf"))
+        if not bool(apart.isfinite().all()):
+            apart = apart.where(~((item == wide) | (item.isnan() & wide.isnan())), 0.0)
+        spread = spread.maximum(apart)
+    return Expected(dtype, tuple(wide.shape), data=_bytes(wide), spread=_bytes(spread))
+
+
+def _gradients(
+    worlds: Worlds, case: Case, leaves: Sequence[Sequence[torch.Tensor]], own: Sequence[torch.Tensor]
+) -> tuple[Expected | None, ...]:
+    from misfold.targets.torch_values import gradients
+
+    from .worlds import CALL_ERRORS
+
+    def undecided(reason: str) -> tuple[Expected | None, ...]:
+        return tuple(Expected(_type_name(item), tuple(item.shape), reason=reason) for item in own)
+
+    reason = worlds.routed or next(
+        (fact.reason for name in case.graph.returns if (fact := worlds.facts[name]).reason), None
+    )
+    if reason or any(name not in worlds.wide for name in case.graph.returns):
+        return undecided(reason or "there is no float64 value")
+    results = []
+    for env, inputs in zip((worlds.wide, *worlds.samples), leaves, strict=True):
+        try:
+            results.append(gradients([env[name] for name in case.graph.returns], inputs))
+        except CALL_ERRORS as error:
+            return undecided(f"no gradient in float64: {str(error).splitlines()[0][:120]}")
+    expected: list[Expected | None] = []
+    for index, item in enumerate(own):
+        row = [result[index] if index < len(result) else None for result in results]
+        wide = row[0]
+        if wide is None or any(entry is None or entry.shape != wide.shape for entry in row):
+            expected.append(None)
+        else:
+            expected.append(_floats(_type_name(item), wide.detach(), [e.detach() for e in row[1:] if e is not None]))
+    return tuple(expected)
+
+
+def _checked(reference: Reference, eager: Outcome, worlds: Worlds, case: Case) -> Reference:
+    """Nothing that eager gives differently from one run to the next is exact or decided."""
+    from misfold.targets.torch_values import to_value
+
+    if eager.kind != "values" or len(eager.values) != len(reference.values):
+        return reference
+    values = []
+    for name, item, value in zip(case.graph.returns, reference.values, eager.values, strict=True):
+        if (item.exact or item.decided) and to_value(worlds.program[name]).data != value.data:
+            item = Expected(item.dtype, item.shape, reason="eager differs from run to run")
+        values.append(item)
+    return Reference(
+        reference.valid, reference.finite, None, reference.undefined, tuple(values), reference.gradients,
+        reference.mutated, reference.facts,
+    )  # fmt: skip
+
+
+def warm_up() -> None:
+    """Import torch, turn its threads off and evaluate one small program. For a fork server, once, before it forks."""
+    import torch
+
+    from misfold.programs.parser import parse_graph
+
+    torch.set_num_threads(1)
+    graph = parse_graph(
+        'def program(x0: "float32[2, 3]"):\n'
+        "    v0 = torch.softmax(x0, 1)\n"
+        "    v1 = torch.gt(v0, 0.5)\n"
+        "    return v0, v1\n"
+    )
+    evaluate(Case(graph, {"x0": {"draw": "normal", "seed": 1, "requires_grad": True}}))

@@ -1,0 +1,353 @@
+"""A program run in several worlds at once: in its own types, in float64, and in float64 with rounding noise.
+
+The worlds go in lockstep, node by node, because what a step function may do (a comparison, floor, argmax) is decided
+by how far apart they are at its operands; see ``steps``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from misfold.programs.aliasing import may_be_view, written_arguments
+from misfold.programs.graph import Graph, Node
+
+from . import kinds
+from .calls import Call, NoReference, make_calls, widen
+from .exactness import exact_result, magnitude
+from .noise import ROUNDOFF, UNDERFLOW, UNITS, Noise, accumulation
+from .steps import Steps
+from .undefined import undefined
+
+#: Noise samples. Four, because a step function of two operands has four corners.
+SAMPLES = 4
+# Errors of operators that mean "not for float64" or "not for these operands", as torch raises them.
+CALL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, AssertionError)
+
+Env = dict[str, torch.Tensor]
+
+
+@dataclass
+class Fact:
+    """What is known of one value: whether it is exact, and why it cannot be judged, if so."""
+
+    exact: bool
+    reason: str | None = None
+
+
+class InvalidProgram(Exception):
+    """Eager torch does not run the program; the message says which call fails and how."""
+
+
+class Worlds:
+    """Runs a graph in all worlds.
+
+    ``program``, ``wide`` and ``samples[k]`` hold every value by name; a value without a counterpart in float64 is
+    missing from ``wide`` and the samples, and its fact says why. ``routed`` says why gradients cannot be judged.
+    """
+
+    def __init__(self, graph: Graph, inputs: Sequence[torch.Tensor], gradient: bool):
+        self.graph = graph
+        self.gradient = gradient
+        names = [value.name for value in graph.inputs]
+        self.program: Env = dict(zip(names, inputs, strict=True))
+        self.wide: Env = {name: widen(item) for name, item in self.program.items()}
+        self.samples: list[Env] = [{name: widen(item) for name, item in self.program.items()} for _ in range(SAMPLES)]
+        self.noise = [Noise(seed) for seed in range(1, SAMPLES + 1)]
+        self.facts: dict[str, Fact] = {name: Fact(True) for name in names}
+        self.routed: str | None = None
+        #: Why some call has no defined result.
+        self.undefined: str | None = None
+        #: Inputs whose memory was written.
+        self.written: set[str] = set()
+        self._names: dict[int, list[str]] = {}
+        for name, item in self.program.items():
+            self._names.setdefault(_storage(item), []).append(name)
+
+    def run(self) -> None:
+        """Run every node in every world.
+
+        Raises:
+            InvalidProgram: the program raises in its own types.
+        """
+        calls = zip(self.graph.nodes, make_calls(self.graph, False), make_calls(self.graph, True), strict=True)
+        default = torch.get_default_dtype()
+        for node, call, wide_call in calls:
+            written = written_arguments(node)
+            own = {name: self.program[name].detach() for name in node.uses}
+            if written:
+                own = {name: item.clone() for name, item in own.items()}
+            assert isinstance(call, Call), "only widening can fail"
+            try:
+                with torch.no_grad():
+                    results = call(self.program)
+            except Exception as error:  # whatever torch raises for operands that it does not take
+                raise InvalidProgram(f"{node.op}: {type(error).__name__}: {str(error)[:300]}") from error
+            outputs = [value.name for value in node.outputs]
+            self.program.update(zip(outputs, results, strict=False))
+            reason = next((self.facts[name].reason for name in node.uses if self.facts[name].reason), None)
+            exact = False
+            tied: str | None = None
+            torch.set_default_dtype(torch.float64)
+            try:
+                if isinstance(wide_call, NoReference):
+                    reason = reason or str(wide_call)
+                elif all(name in self.wide for name in node.uses):
+                    exact, reason, tied = self._widely(node, wide_call, own, results, written, reason)
+            finally:
+                torch.set_default_dtype(default)
+            self._learn(node, results, written, exact, reason, tied)
+
+    def _widely(
+        self,
+        node: Node,
+        call: Call,
+        own: Env,
+        results: list[torch.Tensor],
+        written: tuple[str, ...],
+        reason: str | None,
+    ) -> tuple[bool, str | None, str | None]:
+        """Run a node in float64 and in the samples; (exact, reason, reason for indices alone)."""
+        name = kinds.base_name(node.op)
+        before = {use: self.wide[use].detach() for use in node.uses}
+        if written:
+            before = {use: item.clone() for use, item in before.items()}
+        why = undefined(node, own, results)
+        self.undefined = self.undefined or why
+        reason = reason or why
+        if kinds.is_random(node):
+            reason = reason or f"{node.op} draws random numbers"
+        elif name in kinds.NO_BOUND:
+            reason = reason or f"no error bound is known for {node.op}"
+        steps = Steps(node, self, own, before, results)
+        shares = bool(written) or (may_be_view(node) and _shares(results, own.values()))
+        try:
+            wide = _fresh(call(self.wide), self.wide, node, shares)
+        except CALL_ERRORS as error:
+            return False, reason or f"{node.op} has no float64 counterpart: {str(error).splitlines()[0][:120]}", None
+        outputs = [value.name for value in node.outputs]
+        self.wide.update(zip(outputs, wide, strict=False))
+        exact = False
+        if reason is None and all(self.facts[use].exact for use in node.uses):
+            exact, reason = exact_result(node, call, before, results, wide)
+            self.undefined = self.undefined or reason
+        reason = reason or _departed(results, wide)
+        tied = None
+        if reason is None:
+            reason, tied = steps.undecided(results, wide)
+        errors = self._errors(node, name, call, own, before, results, exact)
+        for index, env in enumerate(self.samples):
+            view = steps.operands(index, env, written)
+            if errors.inputs and not exact:
+                for use in node.uses:
+                    item = view[use]
+                    if item.is_floating_point() and use not in written:
+                        view[use] = self.noise[index].disturbed(item, errors.inputs * _unit(own[use]))
+            try:
+                sample = _fresh(call(view), env, node, shares)
+            except CALL_ERRORS as error:
+                message = f"{node.op} fails under rounding noise: {str(error).splitlines()[0][:120]}"
+                return False, reason or message, tied
+            steps.flip(index, sample)
+            for position, item in enumerate(sample):
+                if item.shape != wide[position].shape:
+                    reason = reason or f"the shape of {node.op}'s result depends on rounding"
+                if not exact and errors.outputs and _is_float(item) and (written or not shares):
+                    self._disturb(index, item, position, errors, results)
+            if not exact:
+                for use in written:
+                    if _is_float(env[use]) and not any(_storage(env[use]) == _storage(item) for item in sample):
+                        self.noise[index].disturb(env[use], UNITS * _unit(own[use]))
+            env.update(zip(outputs, sample, strict=False))
+            if self.gradient:
+                self._hook(index, sample, results)
+        return exact, reason, tied
+
+    def _disturb(
+        self, index: int, item: torch.Tensor, position: int, errors: Errors, results: list[torch.Tensor]
+    ) -> None:
+        dtype = results[position].dtype
+        if dtype not in ROUNDOFF:
+            return
+        scale = errors.scale[position] if position < len(errors.scale) else None
+        if scale is not None and scale.shape != item.shape:
+            scale = None
+        try:
+            self.noise[index].disturb(
+                item, errors.outputs * ROUNDOFF[dtype], UNDERFLOW[dtype] if errors.small else 0.0, scale,
+                errors.scale_factor,
+            )  # fmt: skip
+        except RuntimeError as error:
+            # Memory that overlaps itself cannot be written; such results are views, whose elements were disturbed
+            # where they were made.
+            if "single memory location" not in str(error):
+                raise
+
+    def _errors(
+        self, node: Node, name: str, call: Call, own: Env, before: Env, results: list[torch.Tensor], exact: bool
+    ) -> Errors:
+        """How much noise a call gets, in unit roundoffs."""
+        errors = Errors()
+        floats = [item for item in results if item.dtype in ROUNDOFF]
+        if exact or not floats:
+            return errors
+        accumulates = name in kinds.IN_MEMORY
+        if (name in kinds.MOVE and not accumulates) or name in kinds.SELECT:
+            # Only a conversion to a coarser type rounds, or a constant that the type cannot hold.
+            finest = [ROUNDOFF.get(item.dtype, 1.0 if item.dtype is torch.bool else 0.0) for item in own.values()]
+            narrowed = ROUNDOFF[floats[0].dtype] > max(finest, default=1.0)
+            rounded = all(self.facts[use].exact for use in node.uses)
+            errors.outputs = UNITS if narrowed or rounded else 0.0
+        elif name in kinds.SUM or name == "mean" or accumulates:
+            errors.outputs = UNITS
+            length = _length(node, name, before, results)
+            if name == "mean" or accumulates or (scale := magnitude(call, before, node.uses)) is None:
+                errors.inputs = UNITS * (1 + math.sqrt(length))
+                if accumulates:
+                    errors.outputs = UNITS * (1 + math.sqrt(length))
+            else:
+                errors.scale = scale
+                unit = accumulation(floats[0].dtype)
+                if floats[0].dtype in (torch.float16, torch.bfloat16) and name in kinds.IN_MEMORY:
+                    unit = ROUNDOFF[floats[0].dtype]
+                errors.scale_factor = unit * (1 + 2 * math.sqrt(length))
+        elif name in kinds.ARITHMETIC:
+            errors.outputs = UNITS
+            if node.kwargs or name in ("addcmul", "cross"):
+                errors.inputs = UNITS
+        else:
+            length = _length(node, name, before, results)
+            errors.inputs = errors.outputs = UNITS * (1 + math.sqrt(length) / 4 if length > 1 else 1.0)
+            if name in kinds.BOUNDED:
+                errors.scale = [torch.ones((), dtype=torch.float64).expand(item.shape) for item in results]
+                errors.scale_factor = UNITS * ROUNDOFF[floats[0].dtype]
+        if errors.outputs:
+            errors.small = any(
+                item.dtype is torch.float16 or (item.numel() > 0 and float(item.abs().max()) < 1e-30) for item in floats
+            ) or self._tiny(node)
+        return errors
+
+    def _tiny(self, node: Node) -> bool:
+        # Underflow matters only below the normal range, which few programs come near: look at operands once.
+        for use in node.uses:
+            item = self.wide[use].detach()
+            if item.is_floating_point() and item.numel():
+                size = item.abs()
+                if bool(((size > 0) & (size < 1e-30)).any()):
+                    return True
+        return False
+
+    def _hook(self, index: int, sample: list[torch.Tensor], results: list[torch.Tensor]) -> None:
+        """Disturb gradients where they pass: each rounds, and each may be summed over as many elements as there are."""
+        noise = self.noise[index]
+        for item, result in zip(sample, results, strict=False):
+            if item.requires_grad and item.is_floating_point() and result.dtype in ROUNDOFF:
+                amount = UNITS * ROUNDOFF[result.dtype] + accumulation(result.dtype) * result.numel() / 2
+
+                def disturbed(gradient: torch.Tensor | None, amount: float = amount) -> torch.Tensor | None:
+                    return None if gradient is None else noise.disturbed(gradient, amount)
+
+                item.register_hook(disturbed)
+
+    def _learn(
+        self, node: Node, results: list[torch.Tensor], written: tuple[str, ...], exact: bool, reason: str | None,
+        tied: str | None,
+    ) -> None:  # fmt: skip
+        for value, item in zip(node.outputs, results, strict=False):
+            indices = not item.is_floating_point() and not item.is_complex()
+            why = reason or (tied if indices else None)
+            self.facts[value.name] = Fact(exact and why is None, why)
+            self._names.setdefault(_storage(item), []).append(value.name)
+            if self.gradient and why and not indices:
+                self.routed = self.routed or why
+        for use in written:
+            for name in self._names.get(_storage(self.program[use]), [use]):
+                fact = self.facts[name]
+                fact.exact = fact.exact and exact
+                fact.reason = fact.reason or reason
+                self.written.add(name)
+
+    def margin(self, name: str) -> torch.Tensor | None:
+        """How far apart honest evaluations of a float value may be, per element; None if it is exact."""
+        if self.facts[name].exact or not _is_float(self.wide[name]):
+            return None
+        wide = self.wide[name].detach()
+        own = self.program[name].detach()
+        apart = (own.double() - wide).abs()
+        for env in self.samples:
+            apart = torch.maximum(apart, (env[name].detach() - wide).abs())
+        # A sample of four can by luck come out near zero; what is typical for the tensor stands in for it. Elements
+        # on which all worlds agree to the bit (zeros of a mask) stay as they are.
+        touched = apart > 0
+        if bool(touched.any()):
+            typical = apart[touched].nanmedian()
+            apart = torch.where(touched, torch.maximum(apart, typical), apart)
+        return torch.maximum(apart, torch.where(touched, wide.abs() * (UNITS * _unit(own)), apart))
+
+
+@dataclass
+class Errors:
+    """Noise for one call: inputs and outputs in unit roundoffs, and a share of a scale given for each output."""
+
+    inputs: float = 0.0
+    outputs: float = 0.0
+    scale: Sequence[torch.Tensor] = ()
+    scale_factor: float = 0.0
+    small: bool = False
+
+
+def _storage(item: torch.Tensor) -> int:
+    return item.untyped_storage().data_ptr()
+
+
+def _unit(item: torch.Tensor) -> float:
+    return ROUNDOFF.get(item.dtype, 0.0)
+
+
+def _is_float(item: torch.Tensor) -> bool:
+    return item.is_floating_point() or item.is_complex()
+
+
+def _shares(results: Sequence[torch.Tensor], operands: Sequence[torch.Tensor]) -> bool:
+    storages = {_storage(item) for item in operands if item.numel()}
+    return any(_storage(item) in storages for item in results)
+
+
+def _fresh(results: list[torch.Tensor], env: Env, node: Node, shares: bool) -> list[torch.Tensor]:
+    """Results that share memory with operands only where the program's own do: a conversion to the type that a tensor
+    has already, as float64 makes of ``half()``, gives the tensor itself."""
+    if shares or not may_be_view(node):
+        return results
+    storages = {_storage(env[use]) for use in node.uses}
+    return [item.clone() if _storage(item) in storages else item for item in results]
+
+
+def _departed(results: Sequence[torch.Tensor], wide: Sequence[torch.Tensor]) -> str | None:
+    """Why the program's own intermediate and the float64 one cannot be compared any more, if so."""
+    for own, item in zip(results, wide, strict=False):
+        if own.shape != item.shape:
+            return "the shape of a result depends on rounding"
+        if own.is_floating_point() and own.numel():
+            inner = torch.isfinite(own)
+            if not bool(inner.all()) and bool((~inner & torch.isfinite(item.detach())).any()):
+                return f"{str(own.dtype).removeprefix('torch.')} overflows where float64 does not"
+    return None
+
+
+def _length(node: Node, name: str, before: Env, results: Sequence[torch.Tensor]) -> int:
+    """About how many terms one element of the result sums, never less than 1."""
+    operands = [item.numel() for item in before.values()]
+    result = max((item.numel() for item in results), default=1)
+    if not operands or result == 0 or max(operands) == 0:
+        return 1
+    if name.startswith("conv") and len(node.uses) > 1:
+        weight = before[node.uses[1]]
+        return max(weight.numel() // max(weight.shape[0], 1), weight.numel() // max(weight.shape[-1], 1), 1)
+    if name in kinds.BILINEAR and len(operands) > 1:
+        return max(int(math.sqrt(operands[0] * operands[1] / result)), 1)
+    if name in kinds.REDUCING or name in ("cumsum", "logcumsumexp") or name in kinds.IN_MEMORY or "linalg" in node.op:
+        return max(*(max(item.shape, default=1) for item in before.values()), 1)
+    return max(max(operands) // result, 1)
