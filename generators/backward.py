@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
-from misfold.programs.arguments import Argument, Ref, map_leaves
 from misfold.targets.torch_values import make_tensor
 
 from .building import Builder, Live
+from .calling import renamed
 from .placing import Placement, Placer, bind
 from .records import Record
 
@@ -74,12 +74,9 @@ def _replay(old: Builder, new: Builder, target: Live, made: Live, written: bool)
             tensor = make_tensor(live.recipe, live.type.shape, live.type.dtype.name, live.type.strides)
         names[live.name] = new.adopt(tensor, live.type, live.recipe).name
 
-    def leaf(item: Argument) -> Argument:
-        return Ref(names[item.name]) if type(item) is Ref else item
-
     for node in old.nodes:
-        kwargs = {key: map_leaves(item, leaf) for key, item in node.kwargs.items()}
-        outputs = new.apply(node.op, map_leaves(node.args, leaf), kwargs)
+        kwargs = {key: renamed(item, names) for key, item in node.kwargs.items()}
+        outputs = new.apply(node.op, renamed(node.args, names), kwargs)
         if outputs is None or [live.type for live in outputs] != [value.type for value in node.outputs]:
             return False
         names.update(zip((value.name for value in node.outputs), (live.name for live in outputs)))

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from misfold.programs.aliasing import written_arguments
-from misfold.programs.arguments import Argument, Ref, map_leaves
-from misfold.programs.bounds import Bounds, growth, multiply_adds
+from misfold.programs.arguments import Argument
+from misfold.programs.bounds import Bounds, growth, is_heavy, multiply_adds
 from misfold.programs.graph import Graph, Node, Value
 from misfold.programs.types import TensorType
 from misfold.targets.torch_values import make_tensor
 
-from .calling import call, is_finite, outputs_of, type_of
+from .calling import call, is_finite, outputs_of, renamed, type_of
 from .undefined import last_name, undefined
 
 Recipe = Mapping[str, Any]
 
 # Operators that change the shape of the tensor they are called on: its earlier names must not be used any more.
 RESHAPING = frozenset("squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_ as_strided_ moveaxis_ movedim_".split())
+
+# Compilers have limits of their own on ranks; nothing is learnt from meeting them.
+MAX_RANK = 8
+
+_NO_OUTPUTS = (Value("v"),)
 
 # What torch raises where it refuses a call's arguments.
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError, KeyError)
@@ -52,6 +57,10 @@ class Live:
             else:
                 self._range = (version, 0, 0)
         return self._range[1], self._range[2]
+
+    def forget(self) -> None:
+        """Drop what is known of the elements: they may have been written."""
+        self._range = None
 
 
 @dataclass
@@ -140,12 +149,16 @@ class Builder:
 
         After None the state is as before, but for tensors that the call has written: those are saved for ``undo``.
         """
-        node = Node(op, tuple(args), kwargs or {}, (Value("v"),))
-        types = {name: self.live[name].type for name in node.uses}
-        if growth(node, types) > self.bounds.elements or self._too_costly(node, types, ()):
+        node = Node(op, tuple(args), kwargs or {}, _NO_OUTPUTS)
+        uses = node.uses
+        heavy = is_heavy(op)
+        types = {name: self.live[name].type for name in uses} if heavy else {}
+        if heavy and growth(node, types) > self.bounds.elements:
+            return None
+        if heavy and self.work + multiply_adds(node, types, ()) > self.bounds.multiply_adds:
             return None
         written = written_arguments(node)
-        reshaping = last_name(op) in RESHAPING
+        reshaping = bool(written) and last_name(op) in RESHAPING
         if reshaping and any(self._same_tensor(name) for name in written):
             return None
         try:
@@ -158,32 +171,30 @@ class Builder:
         except REFUSALS:
             return None
         outputs = outputs_of(result)
-        if outputs is None or not self._acceptable(outputs, written):
-            if reshaping and written:
-                self._restore_shape(self.live[written[0]])
-            return None
-        kinds = [type_of(tensor) for tensor in outputs]
-        work = multiply_adds(node, types, kinds)
-        if self.work + work > self.bounds.multiply_adds:
-            if reshaping and written:
+        kinds = [] if outputs is None else [type_of(tensor) for tensor in outputs]
+        size = sum(kind.elements for kind in kinds)
+        work = multiply_adds(node, types, kinds) if heavy else size
+        within = self.elements + size <= self.bounds.total and self.work + work <= self.bounds.multiply_adds
+        if outputs is None or not within or not self._acceptable(outputs, written):
+            if reshaping:
                 self._restore_shape(self.live[written[0]])
             return None
         self.work += work
-        for name in node.uses:
+        if written:
+            for live in self.values:
+                live.forget()  # some operators write without telling torch's version counter
+        for name in uses:
             self.live[name].uses += 1
         if reshaping:
             for name in written:
                 self.live[name].dead = True
-        names = [self.fresh_name("v") for _ in outputs]
-        values = tuple(Value(name, kind) for name, kind in zip(names, kinds))
+        names = [self.fresh_name("v") for _ in kinds]
+        values = tuple([Value(name, kind) for name, kind in zip(names, kinds)])
         self.nodes.append(Node(op, node.args, node.kwargs, values, not isinstance(result, torch.Tensor)))
         return [self._add(tensor, kind, name) for tensor, kind, name in zip(outputs, kinds, names)]
 
-    def _too_costly(self, node: Node, types: Mapping[str, TensorType], outputs: Sequence[TensorType]) -> bool:
-        return self.work + multiply_adds(node, types, outputs) > self.bounds.multiply_adds
-
     def _same_tensor(self, name: str) -> bool:
-        """Whether a value is an input or one tensor object under several names, so that reshaping it shows elsewhere."""
+        """Whether a value is an input, or one tensor under several names, so that reshaping it shows elsewhere."""
         live = self.live[name]
         others = sum(1 for other in self.values if other.tensor is live.tensor)
         return live.recipe is not None or others > 1
@@ -195,16 +206,12 @@ class Builder:
         live.tensor.as_strided_(live.type.shape, strides)
 
     def _acceptable(self, outputs: Sequence[torch.Tensor], written: Sequence[str]) -> bool:
-        size = 0
         for tensor in outputs:
-            size += tensor.numel()
-            if tensor.numel() > self.bounds.elements or tensor.dim() > 8:
+            if tensor.numel() > self.bounds.elements or tensor.dim() > MAX_RANK:
                 return False
             if self.finite and not is_finite(tensor):
                 return False
-        if self.finite and written and not all(is_finite(self.env[name]) for name in written):
-            return False
-        return self.elements + size <= self.bounds.total
+        return not (self.finite and written) or all(is_finite(self.env[name]) for name in written)
 
     # -- the finished program -------------------------------------------------------------------------------------
 
@@ -224,18 +231,17 @@ class Builder:
         produced = (value.name for node in self.nodes for value in node.outputs)
         names.update({name: f"v{index}" for index, name in enumerate(produced)})
 
-        def leaf(item: Argument) -> Argument:
-            return Ref(names[item.name]) if type(item) is Ref else item
-
         nodes = tuple(
-            Node(
-                node.op,
-                map_leaves(node.args, leaf),
-                {key: map_leaves(item, leaf) for key, item in node.kwargs.items()},
-                tuple(replace(value, name=names[value.name]) for value in node.outputs),
-                node.unpack,
-            )
-            for node in self.nodes
+            [
+                Node(
+                    node.op,
+                    renamed(node.args, names),
+                    {key: renamed(item, names) for key, item in node.kwargs.items()},
+                    tuple([Value(names[value.name], value.type) for value in node.outputs]),
+                    node.unpack,
+                )
+                for node in self.nodes
+            ]
         )
         graph = Graph(
             tuple(Value(names[live.name], live.type) for live in inputs), nodes, tuple(names[name] for name in returns)

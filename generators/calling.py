@@ -61,6 +61,20 @@ def concrete(argument: Argument, values: Tensors) -> Any:
     return argument
 
 
+def renamed(argument: Argument, names: Mapping[str, str]) -> Argument:
+    """An argument with its references renamed; a quicker ``map_leaves`` for the commonest case."""
+    kind = type(argument)
+    if kind is Ref:
+        return Ref(names[argument.name])
+    if kind is tuple:
+        return tuple([renamed(item, names) for item in argument])
+    if kind is list:
+        return [renamed(item, names) for item in argument]
+    if kind is slice:
+        return slice(*(renamed(item, names) for item in (argument.start, argument.stop, argument.step)))
+    return argument
+
+
 def call(node: Node, values: Tensors) -> Any:
     """What the node's operator returns for the tensors called ``values``."""
     args = [concrete(item, values) for item in node.args]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 from typing import Any
@@ -14,14 +15,14 @@ import torch
 from misfold.programs.bounds import check
 from misfold.programs.case import Case
 from misfold.programs.errors import MisfoldError, UsageError
-from misfold.targets.torch_values import gradients, make_inputs, to_function
+from misfold.targets.torch_values import gradients, make_tensor, to_function
 
 from .backward import put_in_front
-from .building import REFUSALS, Builder
+from .building import REFUSALS, Builder, Live
 from .calling import all_finite
 from .inputs import Mode
 from .options import Options
-from .placing import Placer, Source
+from .placing import Choice, Placer, Source
 from .records import Record, RecordBase
 
 # A program that cannot be finished is begun again; with so many failures the options admit too little.
@@ -34,7 +35,10 @@ ADAPTING = 2
 
 @dataclass(frozen=True)
 class Generated:
-    """A case with what eager made of it when it was checked."""
+    """A case with what eager made of it when it was checked.
+
+    ``inputs`` are as they are after the run; ``gradients`` one per input that requires one, as in an outcome.
+    """
 
     case: Case
     inputs: tuple[torch.Tensor, ...]
@@ -49,32 +53,33 @@ class _Pool:
         self.options = options
         names = [op for op in source.operators if options.admits(op) and (only is None or op in only)]
         self.allowed = frozenset(names)
-        self._records: dict[str, tuple[list[Record], list[float]]] = {}
+        self._entries: dict[str, tuple[list[Choice], list[float]]] = {}
         self._source, self._exact = source, exact
         self.names = [op for op in names if options.weight(op) > 0]
         self._sums = list(accumulate(options.weight(op) for op in self.names))
 
     def operator(self, random: Random) -> str:
-        return self.names[min(bisect_left(self._sums, random.random() * self._sums[-1]), len(self.names) - 1)]
+        return self.names[_pick(random, self._sums)]
 
     def record(self, random: Random) -> Record | None:
         """A record of a random operator, by the weights of its element types."""
         op = self.operator(random)
-        found = self._records.get(op)
+        found = self._entries.get(op)
         if found is None:
-            records = [record for record in self._source.of(op) if record.exact or not self._exact]
-            found = self._records[op] = (records, list(accumulate(map(self._weight, records))))
-        records, sums = found
-        if not records or not sums[-1]:
+            entries = [entry for entry in self._source.entries(op) if entry.exact or not self._exact]
+            found = self._entries[op] = (entries, list(accumulate(map(self._weight, entries))))
+        entries, sums = found
+        if not entries or not sums[-1]:
             return None
-        return records[min(bisect_left(sums, random.random() * sums[-1]), len(records) - 1)]
+        return entries[_pick(random, sums)].record
 
-    def _weight(self, record: Record) -> float:
-        types = {kind.dtype.name for kind in (*record.inputs.values(), *record.outputs)}
-        if not types:
-            return 1.0
+    def _weight(self, entry: Choice) -> float:
         # A record is as likely as its rarest element type.
-        return min(self.options.dtypes.get(name, 0.0) for name in types)
+        return min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
+
+
+def _pick(random: Random, sums: Sequence[float]) -> int:
+    return min(bisect_left(sums, random.random() * sums[-1]), len(sums) - 1)
 
 
 class Generator:
@@ -84,11 +89,11 @@ class Generator:
         UsageError: the options admit no operator.
     """
 
-    def __init__(self, options: Options = Options(), source: Source | None = None):  # noqa: B008 - frozen
-        self.options = options
+    def __init__(self, options: Options | None = None, source: Source | None = None):
+        self.options = options if options is not None else Options()
         self.source: Source = source if source is not None else RecordBase.load()
         self._pools: dict[tuple[frozenset[str] | None, bool], _Pool] = {}
-        if not any(options.admits(op) for op in self.source.operators):
+        if not any(self.options.admits(op) for op in self.source.operators):
             raise UsageError("the patterns admit no operator; see: misfold operators")
 
     def case(self, seed: int, index: int, only: Collection[str] | None = None) -> Case:
@@ -103,22 +108,17 @@ class Generator:
         return self.generate(seed, index, only).case
 
     def generate(self, seed: int, index: int, only: Collection[str] | None = None) -> Generated:
-        """As ``case``, with the tensors of the run that checked it (inputs as they are after it)."""
-        names = None if only is None else only if isinstance(only, frozenset) else frozenset(only)
-        for attempt in range(ATTEMPTS):
-            # Seeding with text goes through SHA-512: independent of the process, and neighbours are unrelated.
-            random = Random(f"{seed}/{index}/{attempt}")
-            with torch.no_grad():
-                made = self._attempt(random, names)
-            if made is None:
-                continue
-            case = replace(made, about={"seed": seed, "index": index})
-            checked = self._check(case, random)
-            if checked is not None:
-                return checked
-        raise UsageError(
-            "no program could be made within these options: admit more operators, element types or elements"
-        )
+        """As ``case``, with the tensors of the run that checked it."""
+        names = only if only is None or isinstance(only, frozenset) else frozenset(only)
+        # Old operators warn that they are old; that is no news here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for attempt in range(ATTEMPTS):
+                # Seeding with text goes through SHA-512: independent of the process, and neighbours are unrelated.
+                made = self._attempt(Random(f"{seed}/{index}/{attempt}"), names, {"seed": seed, "index": index})
+                if made is not None:
+                    return made
+        raise UsageError("no program could be made within these options: admit more operators, types or elements")
 
     def _pool(self, only: frozenset[str] | None, exact: bool) -> _Pool:
         key = (only, exact)
@@ -130,10 +130,39 @@ class Generator:
 
     # -- making ---------------------------------------------------------------------------------------------------
 
-    def _attempt(self, random: Random, only: frozenset[str] | None) -> Case | None:
-        options = self.options
-        mode = Mode.choose(random, options)
+    def _attempt(self, random: Random, only: frozenset[str] | None, about: Mapping[str, Any]) -> Generated | None:
+        mode = Mode.choose(random, self.options)
         pool = self._pool(only, mode.exact and random.random() < 0.5)
+        with torch.no_grad():
+            builder = self._grow(random, pool, mode)
+        if not self.options.min_nodes <= len(builder.nodes) <= self.options.max_nodes:
+            return None
+        produced = [live for live in builder.values if live.recipe is None and not live.dead]
+        returned = [live for live in produced if not live.uses or random.random() < 0.1] or produced[-1:]
+        inputs = [live for live in builder.values if live.recipe is not None and live.uses]
+        if not returned:
+            return None
+        tainted = builder.tainted()
+        try:
+            graph, names = builder.graph([live.name for live in returned])
+            check(graph, self.options.bounds)
+            if mode.gradient:
+                wanted = _differentiable(inputs, tainted, random)
+                recipes = {
+                    names[live.name]: {**(live.recipe or {}), **({"requires_grad": True} if live in wanted else {})}
+                    for live in inputs
+                }
+                found = self._run(Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode)
+                if found is not None and any(item is not None for item in found.gradients):
+                    return found
+            recipes = {names[live.name]: live.recipe or {} for live in inputs}
+            return self._run(Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode)
+        except MisfoldError:
+            return None
+
+    def _grow(self, random: Random, pool: _Pool, mode: Mode) -> Builder:
+        """Operators one by one, up to the number wanted or the end of patience."""
+        options = self.options
         builder = Builder(options.bounds, finite=not mode.special)
         placer = Placer(builder, random, options, mode, pool.allowed)
         wanted = random.randint(options.min_nodes, options.max_nodes)
@@ -148,74 +177,54 @@ class Generator:
                 grown = put_in_front(builder, placer, record, random)
                 if grown is not None:
                     builder = placer.builder = grown
-                continue
+                    continue
             # Each adapting call leaves less room for the operators proper.
             placer.place(record, min(ADAPTING, left - 1))
-        if not options.min_nodes <= len(builder.nodes) <= options.max_nodes:
-            return None
-        graph, names = builder.graph(self._returns(builder, random))
-        recipes = {names[live.name]: live.recipe for live in builder.values if live.recipe is not None and live.uses}
-        if mode.gradient:
-            recipes = self._require_gradients(builder, recipes, names, random)
-        return Case(graph, recipes, exact=mode.exact)
-
-    def _returns(self, builder: Builder, random: Random) -> list[str]:
-        """Values that nothing uses, and some of the others."""
-        produced = [live for live in builder.values if live.recipe is None and not live.dead]
-        return [live.name for live in produced if not live.uses or random.random() < 0.1] or [produced[-1].name]
-
-    def _require_gradients(
-        self, builder: Builder, recipes: dict[str, Any], names: dict[str, str], random: Random
-    ) -> Any:
-        tainted = builder.tainted()
-        free = [
-            names[live.name]
-            for live in builder.values
-            if live.recipe is not None
-            and live.uses
-            and live.type.dtype.is_float
-            and live.tensor.untyped_storage().data_ptr() not in tainted
-        ]
-        chosen = [name for name in free if random.random() < 0.7] or free
-        return {
-            name: {**recipe, "requires_grad": True} if name in chosen else recipe for name, recipe in recipes.items()
-        }
+        return builder
 
     # -- checking -------------------------------------------------------------------------------------------------
 
-    def _check(self, case: Case, random: Random) -> Generated | None:
-        """Run the case from its text as anyone would; None unless it behaves as it did while it was made."""
+    def _run(
+        self, case: Case, inputs: Sequence[Live], tainted: set[int], returned: Sequence[Live], mode: Mode
+    ) -> Generated | None:
+        """Run the case from its text, as anyone would; None unless it does what it did while it was made."""
+        tensors = [
+            _input_again(live, case.recipes[value.name], tainted) for live, value in zip(inputs, case.graph.inputs)
+        ]
+        found: list[torch.Tensor | None] = []
         try:
-            check(case, self.options.bounds)
-            function = to_function(case.graph)
-            inputs = make_inputs(case)
-            if not case.gradient:
-                with torch.no_grad():
-                    outputs = function(*inputs)
-                return Generated(case, tuple(inputs), tuple(outputs), ()) if self._as_stated(case, outputs) else None
-            outputs = function(*inputs)
-            found = gradients(outputs, inputs)
-        except (*REFUSALS, MisfoldError):
-            return self._without_gradient(case, random) if case.gradient else None
-        if not self._as_stated(case, outputs) or not all_finite([item for item in found if item is not None]):
-            return self._without_gradient(case, random)
-        if all(item is None for item in found):
-            return self._without_gradient(case, random)
-        return Generated(case, tuple(inputs), tuple(outputs), tuple(found))
+            with torch.set_grad_enabled(case.gradient):
+                outputs = to_function(case.graph)(*tensors)
+            if case.gradient:
+                found = gradients(outputs, tensors)
+        except REFUSALS:
+            return None
+        for live, tensor in zip(returned, outputs, strict=True):
+            if tensor.dtype is not live.tensor.dtype or not _same(tensor.detach(), live.tensor, mode.special):
+                return None
+        if not mode.special and not all_finite([item for item in found if item is not None]):
+            return None
+        return Generated(case, tuple(tensors), tuple(outputs), tuple(found))
 
-    def _without_gradient(self, case: Case, random: Random) -> Generated | None:
-        recipes = {
-            name: {key: value for key, value in recipe.items() if key != "requires_grad"}
-            for name, recipe in case.recipes.items()
-        }
-        return self._check(replace(case, recipes=recipes), random)
 
-    def _as_stated(self, case: Case, outputs: Sequence[torch.Tensor]) -> bool:
-        special = (
-            any(recipe["draw"] == "values" for recipe in case.recipes.values()) and self.options.special_values > 0
-        )
-        for name, tensor in zip(case.graph.returns, outputs, strict=True):
-            kind = case.graph.values[name].known
-            if tuple(tensor.shape) != kind.shape or str(tensor.dtype) != f"torch.{kind.dtype.name}":
-                return False
-        return special or all_finite(outputs)
+def _differentiable(inputs: Sequence[Live], tainted: set[int], random: Random) -> list[Live]:
+    """Inputs that are to require a gradient: floating ones whose memory nothing writes."""
+    free = [
+        live for live in inputs if live.type.dtype.is_float and live.tensor.untyped_storage().data_ptr() not in tainted
+    ]
+    return [live for live in free if random.random() < 0.7] or free
+
+
+def _input_again(live: Live, recipe: Mapping[str, Any], tainted: set[int]) -> torch.Tensor:
+    """What ``make_inputs`` gives for an input. Drawing it is half the cost of a case, so it is drawn again only if the
+    program has written it; recipes give the same bits each time."""
+    tensor = live.tensor
+    if tensor.untyped_storage().data_ptr() in tainted:
+        return make_tensor(recipe, live.type.shape, live.type.dtype.name, live.type.strides)
+    return tensor.detach().requires_grad_(True) if recipe.get("requires_grad") else tensor
+
+
+def _same(left: torch.Tensor, right: torch.Tensor, special: bool) -> bool:
+    if special:
+        return left.shape == right.shape
+    return torch.equal(left, right)

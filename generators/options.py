@@ -61,7 +61,7 @@ class Options:
     gradient: float = 0.25
     backward: float = 0.15
     special_values: float = 0.0
-    bounds: Bounds = Bounds()
+    bounds: Bounds = field(default_factory=Bounds)
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_nodes <= self.max_nodes:

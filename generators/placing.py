@@ -6,16 +6,17 @@ exists, adapts other values where that is cheap, draws what is left, and runs th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from misfold.programs.arguments import Argument, Ref, map_leaves
+from misfold.programs.arguments import Ref
 from misfold.programs.types import TensorType
 
 from .adapting import Adapter
 from .building import RESHAPING, Builder, Live
+from .calling import renamed
 from .inputs import WHOLE, Mode, Recipe, input_recipe, layout, random_shape, random_size
 from .options import Options
 from .records import Record
@@ -30,6 +31,22 @@ LOOKED_AT = 6
 BY_POSITION = frozenset("as_strided as_strided_ as_strided_scatter as_strided_copy".split())
 
 
+class Choice(Protocol):
+    """One way to call an operator: enough to choose it by, and the record when it is chosen."""
+
+    @property
+    def dtypes(self) -> Sequence[str]:
+        """Element types of the inputs and outputs."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether small integers give results without rounding."""
+
+    @property
+    def record(self) -> Record:
+        """The call, with what is known of it."""
+
+
 class Source(Protocol):
     """What the generator composes programs of. Records are one; whatever else can place operators may be another."""
 
@@ -37,7 +54,7 @@ class Source(Protocol):
     def operators(self) -> tuple[str, ...]:
         """Names of the operators that it can place."""
 
-    def of(self, op: str) -> list[Record]:
+    def entries(self, op: str) -> Sequence[Choice]:
         """Ways to call one of them."""
 
 
@@ -109,12 +126,10 @@ class Placer:
     def run(self, record: Record, chosen: Mapping[str, Live]) -> list[Live] | None:
         """Call the record's operator on the values chosen for its arguments."""
 
-        def leaf(item: Argument) -> Argument:
-            return Ref(chosen[item.name].name) if type(item) is Ref else item
-
+        names = {name: live.name for name, live in chosen.items()}
         node = record.node
-        kwargs = {key: map_leaves(item, leaf) for key, item in node.kwargs.items()} if node.kwargs else {}
-        return self.builder.apply(node.op, map_leaves(node.args, leaf), kwargs)
+        kwargs = {key: renamed(item, names) for key, item in node.kwargs.items()} if node.kwargs else {}
+        return self.builder.apply(node.op, renamed(node.args, names), kwargs)
 
     def _takes_values(self, record: Record, name: str) -> bool:
         """Whether a value from elsewhere may stand for an argument."""
@@ -142,7 +157,7 @@ class Placer:
             if fitted is not None:
                 return fitted
             placement.shape, placement.sizes = None, {}
-        if adapter.budget < 1:
+        if adapter.budget < 1 or self.random.random() < 0.5:
             return None
         for live in looked_at[:2]:
             if not self._usable(record, live, False):

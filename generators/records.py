@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from importlib.resources import files
@@ -26,6 +27,8 @@ from misfold.programs.parser import parse_graph
 from misfold.programs.types import TensorType
 
 FORMAT = 1
+# What makes the file.
+COMMAND = "misfold operators --collect"
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Record:
     """One call that is known to run.
 
     ``free``: sizes of dimensions that may be replaced by others (each and together, everywhere they occur); ``zero``:
-    those that may become 0; ``pointwise``: all inputs may have any one shape, which is also the outputs'; ``index``: inputs
-    whose elements index a dimension of the given size; ``edges``: inputs that take edge values; ``exact``: small
+    those that may become 0; ``pointwise``: all inputs may have any one shape, which is also the outputs'; ``index``:
+    inputs whose elements index a dimension of the given size; ``edges``: inputs that take edge values; ``exact``: small
     integers give results without rounding; ``gradient``: the backward pass runs and is finite; ``dynamic``: output
     shapes depend on values; ``writes`` and ``aliases``: what the call does to memory, by names in ``graph``.
     """
@@ -44,13 +47,13 @@ class Record:
     free: tuple[int, ...] = ()
     zero: tuple[int, ...] = ()
     pointwise: bool = False
-    index: Mapping[str, int] = None  # type: ignore[assignment]
+    index: Mapping[str, int] = field(default_factory=dict)
     edges: tuple[str, ...] = ()
     exact: bool = False
     gradient: bool = False
     dynamic: bool = False
     writes: tuple[str, ...] = ()
-    aliases: Mapping[str, str] = None  # type: ignore[assignment]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def node(self) -> Node:
@@ -90,35 +93,80 @@ class Record:
                 name: recipe if recipe["draw"] in ("constant", "values") else {**recipe, "seed": position}
                 for position, (name, recipe) in enumerate(data["inputs"].items())
             }
-            lists = {key: tuple(facts.get(key, ())) for key in ("free", "zero", "edges", "writes")}
-            flags = {key: bool(facts.get(key)) for key in ("pointwise", "exact", "gradient", "dynamic")}
-            maps = {key: dict(facts.get(key, {})) for key in ("index", "aliases")}
-            return Record(graph, recipes, **lists, **flags, **maps)
+            return Record(
+                graph,
+                recipes,
+                free=tuple(facts.get("free", ())),
+                zero=tuple(facts.get("zero", ())),
+                pointwise=bool(facts.get("pointwise")),
+                index=dict(facts.get("index", {})),
+                edges=tuple(facts.get("edges", ())),
+                exact=bool(facts.get("exact")),
+                gradient=bool(facts.get("gradient")),
+                dynamic=bool(facts.get("dynamic")),
+                writes=tuple(facts.get("writes", ())),
+                aliases=dict(facts.get("aliases", {})),
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"not an operator record: {error!r}; make the file again: misfold operators --collect"
             ) from error
 
 
+_DTYPES = re.compile(rb'\\"([a-z]+[0-9]*)\[')
+
+
+class Entry:
+    """A line of the file: what is needed to choose it is read off at once, the record parsed when asked for."""
+
+    __slots__ = ("_line", "_record", "dtypes", "exact")
+
+    def __init__(self, line: bytes):
+        self._line = line
+        self._record: Record | None = None
+        #: element types of the inputs and outputs
+        self.dtypes = tuple(dict.fromkeys(name.decode() for name in _DTYPES.findall(line)))
+        self.exact = b'"exact": true' in line
+
+    @property
+    def record(self) -> Record:
+        """The record itself; errors as in ``Record.from_data``."""
+        if self._record is None:
+            try:
+                data = json.loads(self._line)
+            except ValueError as error:
+                raise UsageError(f"not an operator record: {error}; make the file again: {COMMAND}") from error
+            self._record = Record.from_data(data)
+        return self._record
+
+
 class RecordBase:
-    """All records of one framework version, by operator. Records are parsed when first asked for."""
+    """All records of one framework version, by operator."""
 
     def __init__(self, version: str, lines: Mapping[str, Collection[bytes]]):
         self.version = version
-        self._lines = {op: list(group) for op, group in lines.items()}
-        self._parsed: dict[str, list[Record]] = {}
+        self._lines = lines
+        self._entries: dict[str, list[Entry]] = {}
 
     @property
     def operators(self) -> tuple[str, ...]:
         """Names of the operators that have records, sorted."""
         return tuple(self._lines)
 
+    def entries(self, op: str) -> list[Entry]:
+        """The records of one operator in the file's order, not yet parsed."""
+        found = self._entries.get(op)
+        if found is None:
+            found = self._entries[op] = [Entry(line) for line in self._lines.get(op, ())]
+        return found
+
     def of(self, op: str) -> list[Record]:
         """The records of one operator, in the file's order."""
-        found = self._parsed.get(op)
-        if found is None:
-            found = self._parsed[op] = [Record.from_data(json.loads(line)) for line in self._lines.get(op, ())]
-        return found
+        return [entry.record for entry in self.entries(op)]
+
+    def counts(self) -> dict[str, int]:
+        """Number of records by operator."""
+        return {op: len(group) for op, group in self._lines.items()}
 
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))
@@ -137,7 +185,7 @@ class RecordBase:
         except FileNotFoundError:
             known = ", ".join(available()) or "none"
             raise UsageError(
-                f"no operator records for torch {version} (shipped: {known}); make them with: misfold operators --collect"
+                f"no operator records for torch {version} (shipped: {known}); make them: {COMMAND}"
             ) from None
         except (OSError, EOFError) as error:
             raise UsageError(f"{source}: cannot be read as operator records: {error}") from error
@@ -145,9 +193,7 @@ class RecordBase:
             first, *lines = data.splitlines()
             header = json.loads(first)
             if header["format"] != FORMAT:
-                raise UsageError(
-                    f"{source}: format {header['format']}, not {FORMAT}; make it anew: misfold operators --collect"
-                )
+                raise UsageError(f"{source}: format {header['format']}, not {FORMAT}; make it anew: {COMMAND}")
             groups, position = {}, 0
             for op, count in header["operators"].items():
                 if is_operator(op):

@@ -28,9 +28,12 @@ RANDOM = re.compile(
     r"bernoulli|multinomial|poisson$|binomial|rrelu|gumbel_softmax|fractional_max_pool|lowrank|lobpcg|native_dropout|"
     r"^dropout|^alpha_dropout|feature_dropout|feature_alpha_dropout"
 )
-_DIVISION = frozenset(
-    "div divide floor_divide remainder fmod true_divide div_ divide_ floor_divide_ remainder_ fmod_".split()
-)
+_DIVISION = frozenset("div divide floor_divide remainder fmod true_divide".split())
+# These divide by what they compute from both arguments.
+_DIVISORS = frozenset("gcd lcm".split())
+# Loops that run up to the degree, without a bound.
+_POLYNOMIAL = re.compile(r"polynomial_[a-z]+$")
+MAX_DEGREE = 64
 _CONVERSION = frozenset("to type_as type int long short char byte".split())
 _SHIFT = frozenset("bitwise_left_shift bitwise_right_shift bitwise_left_shift_ bitwise_right_shift_".split())
 # Operators that write one argument's elements to the places another one names, and where that index stands:
@@ -81,11 +84,13 @@ def undefined(node: Node, values: Tensors) -> str | None:
                 # The limits themselves may not be representable; a float strictly inside is safe.
                 if not (float(low) > limits.min - 1 and float(high) < limits.max):
                     return "a float out of the integer type's range"
-    if last in _DIVISION and _divides_extreme(node, tensors):
+    plain = last.rstrip("_")
+    if (plain in _DIVISION or plain in _DIVISORS) and _divides_extreme(node, tensors, plain in _DIVISORS):
         return "the smallest integer by -1"
+    if _POLYNOMIAL.search(last) and _exceeds(_argument(node, 1, "n"), values):
+        return "a degree that takes forever"
     if last in _SHIFT and _shifts_too_far(node, values):
         return "a shift out of range"
-    plain = last.rstrip("_")
     if plain in _SCATTER and _scatters_twice(node, plain, values):
         return "two elements for one place"
     if last in _SORTED:
@@ -131,13 +136,20 @@ def _integer_target(node: Node, last: str, written: tuple[str, ...], values: Ten
     return None
 
 
-def _divides_extreme(node: Node, tensors: list[torch.Tensor]) -> bool:
+def _exceeds(degree: Argument, values: Tensors) -> bool:
+    if isinstance(degree, Ref):
+        tensor = values[degree.name]
+        return tensor.numel() > 0 and not bool((tensor <= MAX_DEGREE).all())
+    return isinstance(degree, int | float) and degree > MAX_DEGREE
+
+
+def _divides_extreme(node: Node, tensors: list[torch.Tensor], by_any: bool) -> bool:
     signed = [tensor for tensor in tensors if not tensor.is_floating_point() and tensor.dtype.is_signed]
     if not signed or not any(tensor.numel() for tensor in signed):
         return False
     lowest = any(bool((tensor == torch.iinfo(tensor.dtype).min).any()) for tensor in signed)
-    if not lowest:
-        return False
+    if not lowest or by_any:
+        return lowest
     constants = [item for item in _constants(node) if isinstance(item, int | float)]
     return -1 in constants or any(bool((tensor == -1).any()) for tensor in tensors)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .arguments import Ref, references
+from .arguments import Argument, Ref, references
 from .graph import Graph, Node
 
 # Operators whose output shares memory with their first argument, always or for some arguments.
@@ -20,7 +20,7 @@ _VIEWS = frozenset(
     ravel reshape reshape_as resolve_conj resolve_neg select slice_inverse split split_with_sizes squeeze swapaxes
     swapdims t tensor_split to transpose type_as unbind unflatten unfold unsafe_chunk unsafe_split
     unsafe_split_with_sizes unsqueeze view view_as vsplit view_as_real view_as_complex real imag
-    bool byte char short int long half bfloat16 float double __getitem__ index
+    conj_physical bool byte char short int long half bfloat16 float double __getitem__ index
     dropout alpha_dropout feature_alpha_dropout feature_dropout dropout1d dropout2d dropout3d rrelu
     interpolate upsample pad constant_pad_nd hardtanh adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
     clip clamp round fix trunc cartesian_prod block_diag einsum tensordot tile cumulative_trapezoid
@@ -28,33 +28,68 @@ _VIEWS = frozenset(
 )
 # torch.nn.functional.unfold gathers patches; only Tensor.unfold is a view.
 _NOT_VIEWS = frozenset({"torch.nn.functional.unfold"})
+# Operators whose outputs are views of one new tensor.
+_SHARED_OUTPUTS = frozenset({"nonzero", "unravel_index"})
+
+# Where the flag ``inplace`` stands in functions of torch.nn.functional that have one.
+_INPLACE_AT = {
+    **dict.fromkeys("relu relu6 selu silu mish hardswish hardsigmoid".split(), 1),
+    **dict.fromkeys("elu celu leaky_relu".split(), 2),
+    **dict.fromkeys("hardtanh threshold dropout dropout1d dropout2d dropout3d".split(), 3),
+    **dict.fromkeys("alpha_dropout feature_alpha_dropout".split(), 3),
+    "rrelu": 4,
+}
+# Normalisations that move running statistics along: positions of the mean, the variance, the flag for training.
+_STATISTICS = {
+    "torch.nn.functional.batch_norm": (1, 2, 5),
+    "torch.nn.functional.instance_norm": (1, 2, 5),
+    "torch.batch_norm": (3, 4, 5),
+    "torch.instance_norm": (3, 4, 5),
+    "torch.native_batch_norm": (3, 4, 5),
+    "torch.batch_norm_update_stats": (1, 2, None),
+}
+# Look-ups that, given a ``max_norm``, renormalise the rows they look up: positions of the weight and of max_norm.
+_RENORMALISING = {"torch.nn.functional.embedding": (1, 3), "torch.nn.functional.embedding_bag": (1, 3)}
 
 
 def written_arguments(node: Node) -> tuple[str, ...]:
-    """Names of the values whose memory the node writes."""
+    """Names of the values whose memory the node writes, or may write."""
     last = node.op.rpartition(".")[2]
-    names = []
-    if last.endswith("_") and not last.endswith("__") and node.args and isinstance(node.args[0], Ref):
-        names.append(node.args[0].name)
-    if node.kwargs.get("inplace") is True and node.args and isinstance(node.args[0], Ref):
-        names.append(node.args[0].name)
-    if last == "batch_norm" and _is_training(node):
-        # running_mean and running_var follow the input
-        names += [ref.name for ref in node.args[1:3] if isinstance(ref, Ref)]
-        names += [ref.name for key in ("running_mean", "running_var") for ref in references(node.kwargs.get(key))]
-    if last == "instance_norm":
-        names += [ref.name for ref in node.args[1:3] if isinstance(ref, Ref)]
-        names += [ref.name for key in ("running_mean", "running_var") for ref in references(node.kwargs.get(key))]
+    names: list[str] = []
+    first = node.args[0] if node.args else node.kwargs.get("input")
+    if isinstance(first, Ref):
+        if last.endswith("_") and not last.endswith("__"):
+            names.append(first.name)
+        elif node.kwargs.get("inplace") is True:
+            names.append(first.name)
+        elif last in _INPLACE_AT and _at(node, _INPLACE_AT[last], "inplace") is True:
+            names.append(first.name)
+    if node.op in _STATISTICS:
+        mean, variance, flag = _STATISTICS[node.op]
+        if flag is None or _trains(node, flag):
+            for position, keyword in ((mean, "running_mean"), (variance, "running_var")):
+                names += [ref.name for ref in references(_at(node, position, keyword))]
+    if node.op in _RENORMALISING:
+        weight, norm = _RENORMALISING[node.op]
+        if _at(node, norm, "max_norm") is not None:
+            names += [ref.name for ref in references(_at(node, weight, "weight"))]
     if "out" in node.kwargs:
         names += [ref.name for ref in references(node.kwargs["out"])]
     return tuple(dict.fromkeys(names))
 
 
-def _is_training(node: Node) -> bool:
-    # F.batch_norm(input, running_mean, running_var, weight, bias, training, ...)
-    if "training" in node.kwargs:
-        return node.kwargs["training"] is not False
-    return len(node.args) > 5 and node.args[5] is not False
+def _at(node: Node, position: int, keyword: str) -> Argument:
+    """An argument by keyword or position, None if it is not given."""
+    if keyword in node.kwargs:
+        return node.kwargs[keyword]
+    return node.args[position] if len(node.args) > position else None
+
+
+def _trains(node: Node, position: int) -> bool:
+    instance = node.op.endswith("instance_norm")
+    value = _at(node, position, "use_input_stats" if instance else "training")
+    # instance_norm uses the input's statistics unless told otherwise, batch_norm the running ones.
+    return value is True or (instance and value is None)
 
 
 def may_be_view(node: Node) -> bool:
@@ -68,8 +103,9 @@ def aliases(graph: Graph) -> dict[str, str]:
     root: dict[str, str] = {value.name: value.name for value in graph.inputs}
     for node in graph.nodes:
         shared = [root[name] for name in node.uses] if may_be_view(node) else []
+        together = node.op.rpartition(".")[2] in _SHARED_OUTPUTS
         for value in node.outputs:
-            root[value.name] = shared[0] if shared else value.name
+            root[value.name] = shared[0] if shared else node.outputs[0].name if together else value.name
         if len(set(shared)) > 1:
             # Which argument is shared is not known: all of them become one class.
             root = {name: shared[0] if top in shared else top for name, top in root.items()}

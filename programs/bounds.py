@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import isqrt, log2, prod
 
 from .arguments import Argument, Ref, references
@@ -36,7 +37,7 @@ class Bounds:
     bytes: int = 2**25
 
 
-def check(program: Case | Graph, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - frozen
+def check(program: Case | Graph, bounds: Bounds = Bounds()) -> None:
     """Check a case or graph against limits, from its stated types alone: nothing is allocated or run.
 
     Values without a stated type (only hand-written cases have them) count through the multiply-adds of their inputs.
@@ -49,11 +50,13 @@ def check(program: Case | Graph, bounds: Bounds = Bounds()) -> None:  # noqa: B0
     for value in graph.values.values():
         if value.type is None:
             continue
-        here = max(value.type.elements, value.type.storage_elements)
+        here = value.type.elements
+        if value.type.strides is not None:
+            here = max(here, value.type.storage_elements)
         if here > bounds.elements:
             raise BoundError(f"{value.name} has {here} elements; at most {bounds.elements} are allowed")
         elements += here
-        size += value.type.nbytes
+        size += here * value.type.dtype.itemsize
     if elements > bounds.total:
         raise BoundError(f"the values have {elements} elements together; at most {bounds.total} are allowed")
     if size > bounds.bytes:
@@ -72,22 +75,33 @@ def multiply_adds(node: Node, types: Mapping[str, TensorType], outputs: Sequence
 
     ``types`` are those of the node's arguments by name, ``outputs`` those of its outputs as far as they are known.
     """
-    inputs = [types[name] for name in node.uses if name in types]
-    last = node.op.rpartition(".")[2].rstrip("_")
-    formula = _FORMULAS.get(last)
-    if formula is None and node.op.startswith("torch.fft."):
-        formula = _fourier
-    if formula is None and node.op.startswith("torch.linalg."):
-        formula = _factorisation
+    inputs = [types[ref.name] for ref in node.references() if ref.name in types]
+    formula = _formula(node.op)
     plain = sum(kind.elements for kind in inputs) + sum(kind.elements for kind in outputs)
     if formula is None or not inputs:
         return plain
     return plain + formula(node, types, inputs, outputs)
 
 
+@cache
+def _formula(op: str) -> Formula | None:
+    formula = _FORMULAS.get(op.rpartition(".")[2].rstrip("_"))
+    if formula is None and op.startswith("torch.fft."):
+        return _fourier
+    if formula is None and op.startswith("torch.linalg."):
+        return _factorisation
+    return formula
+
+
+def is_heavy(op: str) -> bool:
+    """Whether an operator may take many more steps than its tensors have elements, or make much larger ones."""
+    last = op.rpartition(".")[2].rstrip("_")
+    return _formula(op) is not None or last in _PRODUCTS or last in _SQUARES
+
+
 def growth(node: Node, types: Mapping[str, TensorType]) -> int:
     """An upper estimate of the elements of an operator's largest output, for operators that multiply sizes."""
-    inputs = [types[name] for name in node.uses if name in types]
+    inputs = [types[ref.name] for ref in node.references() if ref.name in types]
     sizes = [max(kind.elements, 1) for kind in inputs]
     last = node.op.rpartition(".")[2].rstrip("_")
     if last in _PRODUCTS:
@@ -99,7 +113,7 @@ def growth(node: Node, types: Mapping[str, TensorType]) -> int:
 
 # Outputs have as many elements as the inputs' elements multiplied together (at worst).
 _PRODUCTS = frozenset(
-    "outer ger kron cartesian_prod meshgrid combinations addr block_diag tensordot einsum cdist inner matmul mm bmm".split()
+    "outer ger kron cartesian_prod meshgrid addr block_diag tensordot einsum cdist inner matmul mm bmm".split()
 )
 # Outputs have as many elements as an input times its largest dimension (at worst).
 _SQUARES = frozenset(
@@ -117,6 +131,8 @@ def _contraction(
     node: Node, types: Mapping[str, TensorType], inputs: Sequence[TensorType], outputs: Sequence[TensorType]
 ) -> int:
     """M·K times K·N: with a, b, o elements the contracted size is √(ab/o); batches only make that too large."""
+    if not outputs:
+        return _chain(node, types, inputs, outputs)
     largest = sorted((max(kind.elements, 1) for kind in inputs), reverse=True)[:2]
     result = max(_elements(outputs), 1)
     return isqrt(prod(largest) * result) + 1
@@ -226,8 +242,8 @@ _FORMULAS: dict[str, Formula] = {
     "bilinear": _bilinear,
     **dict.fromkeys(
         """
-        cholesky cholesky_inverse cholesky_solve det logdet slogdet inverse pinverse svd qr geqrf orgqr ormqr lu lu_solve
-        lu_unpack triangular_solve nuclear_norm lobpcg
+        cholesky cholesky_inverse cholesky_solve det logdet slogdet inverse pinverse svd qr geqrf orgqr ormqr lu
+        lu_solve lu_unpack triangular_solve nuclear_norm lobpcg
         """.split(),
         _factorisation,
     ),

@@ -94,7 +94,7 @@ def collect(folder: Path | str, *, jobs: int = 2, cap: int = CAP, only: str | No
 
 
 def records_from(calls: Iterable[Call], cap: int, cautious: bool) -> dict[str, Any]:
-    """Records made of calls, at most ``cap`` of each operator, the most different first; and why others were dropped."""
+    """Records of calls, at most ``cap`` of each operator, the most different first; and why others are not."""
     groups: dict[str, dict[str, list[Call]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
         alike = groups[call.op][f"{call.structure} {call.dtypes}"]

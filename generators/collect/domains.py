@@ -28,13 +28,10 @@ FLOATS: tuple[Recipe, ...] = (
     {"draw": "uniform", "low": 1.1, "high": 3.0},
 )
 
-# Operators that trust their integer arguments: a wrong one is read or written out of bounds, unchecked.
+# Operators that trust their integer arguments: a wrong one is read or written out of bounds, or aborts the process.
+# Their integers are kept as the sample has them.
 UNCHECKED = frozenset(
-    """
-    embedding_bag ctc_loss max_unpool1d max_unpool2d max_unpool3d lu_unpack lu_solve ldl_solve ormqr
-    multi_margin_loss multilabel_margin_loss nll_loss cross_entropy searchsorted bucketize unravel_index
-    as_strided as_strided_ as_strided_scatter linear_cross_entropy
-    """.split()
+    "embedding_bag ctc_loss max_unpool1d max_unpool2d max_unpool3d lu_unpack lu_solve ldl_solve".split()
 )
 # Arguments that have to be sorted: no recipe but the literal draws such.
 SORTED = frozenset({"searchsorted", "bucketize"})
@@ -65,8 +62,8 @@ def candidates(op: str, tensor: torch.Tensor, cautious: bool) -> list[Recipe]:
     elif tensor.is_floating_point():
         found = [dict(item) for item in FLOATS] if last not in SORTED else [dict(FLOATS[0])]
         found += _observed(tensor)
-    else:
-        if not cautious and last not in UNCHECKED:
+    elif last not in UNCHECKED:
+        if not cautious and last not in SORTED:
             found = [general(tensor)]
         found += _observed(tensor)
     own = literal(tensor)

@@ -55,7 +55,7 @@ def _start(work: Callable[[Any], Any], item: Any, index: int, seconds: float) ->
             os.chdir(folder)
             try:
                 answer = {"data": work(item)}
-            except Exception:  # noqa: BLE001 - reported to the parent
+            except Exception:
                 answer = {"failure": traceback.format_exc(limit=-3)}
             with os.fdopen(writing, "wb") as file:
                 file.write(json.dumps(answer).encode())

@@ -59,7 +59,7 @@ def opinfo_calls(entry: Any) -> Iterator[Call]:
                 if index >= SAMPLES:
                     break
                 yield from sample_calls(entry, sample)
-        except Exception:  # noqa: BLE001 - a sample generator that fails for one type has others
+        except Exception:
             continue
 
 
@@ -72,7 +72,7 @@ def sample_calls(entry: Any, sample: Any) -> Iterator[Call]:
         with Recorder(limit=8) as recorder:
             try:
                 function(first, *sample.args, **sample.kwargs)
-            except Exception:  # noqa: BLE001 - a form that does not take a sample is no record
+            except Exception:
                 continue
         yield from recorder.calls
 
@@ -109,6 +109,6 @@ def docstring_calls(name: str) -> Sequence[Call]:
         for example in examples:
             try:
                 exec(compile(example.source, "<docstring>", "single"), scope)
-            except Exception:  # noqa: BLE001 - examples that raise on purpose, or need what is not here
+            except Exception:
                 continue
     return recorder.calls
