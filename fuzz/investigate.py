@@ -24,8 +24,9 @@ CONFIRMATIONS = 3
 # A wrong value that no bound proves is only a finding if it shows on most of these other inputs as well.
 OTHER_INPUTS = 3
 OTHER_INPUTS_NEEDED = 2
-# A bug with this many confirmed findings is established: one more is counted and kept, but not investigated again.
-ESTABLISHED = 3
+# A bug with this many confirmed findings is established: one more is counted and kept, but not investigated again. A
+# failure that names itself needs one; where only operators say that it looks alike, more are looked into.
+ESTABLISHED_SPOKEN, ESTABLISHED_SILENT = 1, 3
 # Tests that a reduction may spend: a ten-operator graph needs about 15.
 REDUCTION_TESTS = 40
 
@@ -73,11 +74,11 @@ class Investigator:
         own = self.examiner.targets[target].own_modules
         failure = None if finding.failure is None else Failure(**finding.failure)
         if failure is not None and finding.kind in SPOKEN:
-            bug = self._bug(error_signature(target, finding.kind, failure, own))
+            bug, enough = self._bug(error_signature(target, finding.kind, failure, own)), ESTABLISHED_SPOKEN
         else:
-            bug = self._likely(target, finding.kind, case.graph)
-        if bug is not None and self._established(bug):
-            why = f"not investigated: looks like bug {bug.id}, which has {ESTABLISHED} confirmed findings"
+            bug, enough = self._likely(target, finding.kind, case.graph), ESTABLISHED_SILENT
+        if bug is not None and self._confirmed(bug) >= enough:
+            why = f"not investigated: looks like B{bug.id}, which is confirmed"
             self.store.file_under_bug(finding, bug.signature, bug.title, self.clock())
             return self._settle(finding, status="duplicate", evidence=[{"what": why}])
         first, evidence = self.confirm(case, target, pipeline)
@@ -141,7 +142,15 @@ class Investigator:
         return bad >= OTHER_INPUTS_NEEDED
 
     def reduce(self, first: Examination) -> Examination:
-        """The smallest failing subgraph, examined; the case itself if its reduced form does not hold up."""
+        """The smallest failing subgraph, examined; the case itself if its reduced form does not hold up.
+
+        If the target's default pipeline fails in the same way, the failure is shown with that.
+        """
+        default = self.examiner.targets[first.target].pipelines()[0]
+        if first.pipeline.name != default.name:
+            usual = replace(first.case, pipelines={first.target: default})
+            other = self.examiner.examine(usual, first.target, default)
+            first = other if other.same_failure(first) else first
         still_fails = self.examiner.still_fails(first)
         reduced = reduce_case(
             first.case,
@@ -153,9 +162,8 @@ class Investigator:
         final = self.examiner.examine(normal, first.target, first.pipeline, fresh=True)
         return final if final.same_failure(first) else first
 
-    def _established(self, bug: Bug) -> bool:
-        confirmed = [item for item in self.store.findings(bug=bug.id) if item.status == "confirmed"]
-        return len(confirmed) >= ESTABLISHED
+    def _confirmed(self, bug: Bug) -> int:
+        return sum(item.status == "confirmed" for item in self.store.findings(bug=bug.id))
 
     def _bug(self, signature: str) -> Bug | None:
         return next((bug for bug in self.store.bugs() if bug.signature == signature), None)

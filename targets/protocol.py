@@ -77,10 +77,10 @@ class Target(ABC):
     def settle(self, folder: str) -> None:  # noqa: B027 - optional
         """Called in each worker before its first case, with a folder of its own for caches and scratch files."""
 
-    def script(self, pipeline: Pipeline) -> str | None:
+    def script(self, graph: Graph, pipeline: Pipeline) -> str | None:
         """Python source for standalone reproducers, which may import the target's packages, torch and numpy only.
 
-        It defines ``compile_program(program, inputs)``, which compiles the function ``program`` for ``inputs`` (a list
+        It defines ``compile_program(program, inputs)``, which compiles ``program`` (``graph`` as a function) for ``inputs`` (a list
         of torch tensors) as ``pipeline`` says and returns a function of a list of tensors that gives a list of
         tensors. None where the target has no such source: scripts then go through misfold.
         """

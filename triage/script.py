@@ -60,7 +60,7 @@ def export_script(
     from . import standalone
 
     pipeline = pipeline or case.pipelines.get(target.name) or target.pipelines()[0]
-    compile_source = target.script(pipeline) or _through_misfold(target, pipeline)
+    compile_source = target.script(case.graph, pipeline) or _through_misfold(target, pipeline)
     exact = case.exact if exact is None else exact
     types = {
         value.name: [value.known.dtype.name, list(value.known.shape), value.known.strides and list(value.known.strides)]
@@ -106,7 +106,7 @@ INPUTS = {{
 {rows}}}
 
 
-{_sources(recipes.draw, recipes.edge_values, recipes.place)}
+{_sources(*recipes.STANDALONE)}
 
 {_sources(torch_values.round_to_bfloat16, torch_values.make_tensor)}
 
@@ -205,7 +205,7 @@ def run_script(script: str, folder: Path) -> str:
         try:
             result = subprocess.run(
                 [sys.executable, str(path)], cwd=scratch, env=environment, timeout=LIMIT, text=True, errors="replace",
-                stdin=subprocess.DEVNULL, capture_output=True,
+                stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return "timed out"

@@ -22,8 +22,17 @@ FRAMES = 2
 
 
 def own_frames(frames: Sequence[str], own_modules: Sequence[str]) -> tuple[str, ...]:
-    """The deepest frames that lie in the target's own modules (all frames if none does), outermost first."""
-    own = [frame for frame in frames if any(frame.startswith(module) for module in own_modules)]
+    """The deepest frames that lie in the target's own modules (all frames if none does), outermost first.
+
+    A frame is ``module:function``; native ones, whose module is not known, count by their function's name space.
+    """
+
+    def is_own(frame: str) -> bool:
+        module, _, function = frame.partition(":")
+        return module.startswith(prefixes) or function.startswith(prefixes)
+
+    prefixes = tuple(own_modules)
+    own = [frame for frame in frames if is_own(frame)]
     return tuple((own or list(frames))[-FRAMES:])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,16 @@ from ..store import Bug, Finding, Store
 Folder = Annotated[
     Path | None, typer.Option("--folder", "-f", help="The campaign's folder; default: the latest under ./campaigns.")
 ]
+
+
+# Width of tables that are not printed to a terminal: enough for a bug's title.
+WIDTH = 150
+
+
+def make_console() -> Console:
+    """A console for results: as wide as the terminal, or wide enough where there is none."""
+    width = None if sys.stdout.isatty() else WIDTH
+    return Console(highlight=False, soft_wrap=True, width=width)
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +63,7 @@ def bug_table(store: Store, bugs: list[Bug]) -> Table:
         grid.add_column(column, no_wrap=True)
     grid.add_column("seen", justify="right")
     grid.add_column("script", no_wrap=True)
-    grid.add_column("what", overflow="ellipsis", ratio=1)
+    grid.add_column("what", overflow="ellipsis", no_wrap=True)
     for bug in bugs:
         data = bug_data(store, bug)
         kind = "wrong result" if bug.kind == "values" else bug.kind
@@ -90,7 +101,7 @@ def findings(
             data = [finding_data(item) for item in items]
         print(json.dumps(data, indent=2))
         return
-    console = Console()
+    console = make_console()
     console.print(f"{store.folder}: {len(bugs)} bugs; findings: {status_line(items)}", soft_wrap=True, highlight=False)
     if every:
         grid = Table(box=None, pad_edge=False)
@@ -101,9 +112,9 @@ def findings(
             grid.add_row(
                 f"F{item.id}", bug, item.status, item.target, item.pipeline, item.kind, item.verdict, str(item.index)
             )
-        console.print(grid)
+        console.print(grid, soft_wrap=False)
     elif bugs:
-        console.print(bug_table(store, bugs))
+        console.print(bug_table(store, bugs), soft_wrap=False)
 
 
 def finding_data(item: Finding) -> dict[str, Any]:
@@ -140,7 +151,7 @@ def show(
     if as_json:
         print(json.dumps(finding_data(item), indent=2))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     bug = f"bug B{item.bug_id}, " if item.bug_id else ""
     found = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(item.at))
     console.print(

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import psutil
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,6 +21,7 @@ from misfold.programs.operators import operator_names
 from misfold.targets import registry
 
 from ..selfcheck import self_check
+from .browse import make_console
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def targets(
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     for row in rows:
         state = f"[red]cannot run here: {escape(row['missing'])}[/red]" if row["missing"] else escape(row["versions"])
         console.print(f"[bold]{row['target']}[/bold]  {state}  ({len(row['pipelines'])} pipelines)")
@@ -82,7 +82,7 @@ def operators(
     """List the operators that the generator knows, with the number of recorded calls of each."""
     from fnmatch import fnmatchcase
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     if collect is not None:
         from misfold.generators.collect import collect as collect_records
 
@@ -105,7 +105,7 @@ def operators(
 
 def doctor() -> None:
     """Say what is installed, what is missing, and how to get it. Exit status 1 if no campaign could run."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     grid = Table(box=None, pad_edge=False, show_header=False)
     good, bad = "[green]ok[/green]", "[red]missing[/red]"
     grid.add_row("python", good if sys.version_info >= (3, 11) else bad, platform.python_version())
@@ -148,7 +148,7 @@ def doctor() -> None:
     except Exception as error:
         usable = 0
         grid.add_row("records", bad, escape(str(error)))
-    console.print(grid)
+    console.print(grid, soft_wrap=False)
     raise typer.Exit(0 if usable else 1)
 
 
@@ -162,7 +162,7 @@ def selfcheck(
 
     Exit status 1 if any oracle raised a false alarm.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     result = self_check(count, seed, jobs)
     if as_json:
         print(json.dumps(result, indent=2))

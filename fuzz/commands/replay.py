@@ -24,7 +24,7 @@ from misfold.triage.script import export_script
 from ..campaign import Servers, find_targets
 from ..examine import Examiner
 from ..folders import find, open_store
-from .browse import Folder
+from .browse import Folder, make_console
 
 What = Annotated[
     str, typer.Argument(metavar="CASE", help="A finding (F12), a bug (B3), a case file, or - for standard input.")
@@ -88,7 +88,7 @@ def replay(
     case, _ = load(what, folder, full)
     names = tuple(target or case.pipelines or ("inductor",))
     targets = find_targets(names)
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     failed = False
     with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
         servers = Servers(targets, Path(scratch), Limits(seconds=seconds))

@@ -16,7 +16,7 @@ from ..folders import new_folder
 from ..settings import DEFAULT_TARGETS, Settings, generator_options, parse_duration
 from ..store import FILE, Store
 from ..view import View, duration
-from .browse import bug_table, status_line
+from .browse import bug_table, make_console, status_line
 
 
 def register(app: typer.Typer) -> None:
@@ -155,7 +155,7 @@ def stored(folder: Path | None) -> Settings | None:
 
 def campaign(settings: Settings, folder: Path) -> None:
     """Run a campaign and print what it found."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     runner = Runner(folder, settings)
     versions = ", ".join(
         dict.fromkeys(f"{name} {version}" for t in runner.targets.values() for name, version in t.versions().items())
