@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -153,6 +155,25 @@ def test_what_is_allowed_is_not_reported(path, source):
     assert faults(path, source) == []
 
 
+# Distributions whose modules have another name than they.
+DISTRIBUTIONS = {"tvm": "apache-tvm", "tvm_ffi": "apache-tvm-ffi", "sqlalchemy": "SQLAlchemy"}
+
+
+def test_nothing_is_imported_that_is_not_asked_for():
+    project = PROJECT["project"]
+    asked = [*project["dependencies"], *(text for extra in project["optional-dependencies"].values() for text in extra)]
+    names = {Requirement(text).name for text in asked}
+    missing = set()
+    for folder in room_folders():
+        for file in sorted(folder.rglob("*.py")):
+            path = file.relative_to(ROOT).as_posix()
+            for line, name in modules_of(ast.parse(file.read_text(encoding="utf-8")), path):
+                top = name.partition(".")[0]
+                if top != "misfold" and top not in sys.stdlib_module_names and DISTRIBUTIONS.get(top, top) not in names:
+                    missing.add(f"{path}:{line}: {top}")
+    assert not missing
+
+
 def test_every_package_is_in_the_wheel():
     listed = set(PROJECT["tool"]["setuptools"]["packages"])
     folders = [file.parent for room in room_folders() for file in room.rglob("__init__.py")]
@@ -194,8 +215,6 @@ def test_entry_points_resolve(name, value):
 
 
 def test_constraints_pin_what_the_extras_name():
-    from packaging.requirements import Requirement
-
     pins = {}
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
