@@ -10,19 +10,29 @@ from typing import Any
 
 import torch
 
-from misfold.programs.case import Case
+from misfold.programs.case import Case, parse_case
 from misfold.programs.dtypes import DTYPES
 from misfold.programs.errors import MisfoldError
 from misfold.programs.pipeline import Pipeline
 
 from .failures import failure_of
 from .outcome import Outcome, TensorValue
-from .protocol import Target, Unsupported
-from .torch_values import gradients, make_inputs, storage_names, to_value
+from .protocol import MemoryStamped, Target, Unsupported
+from .torch_values import gradients, make_inputs, storage_names, to_function, to_value
 
 #: Cap on the bytes of a case's outputs, and likewise of its gradients. Programs of a campaign stay far below; a target
 #: that returns gigabytes is wrong about a shape.
 MAX_BYTES = 64 * 2**20
+
+
+_SMALL = """# misfold case, version 1
+
+def program(x0: "float32[2]"):
+    v0 = torch.mul(x0, 2.0)
+    return (v0,)
+
+INPUTS = {"x0": {"draw": "normal", "seed": 1, "requires_grad": True}}
+"""
 
 
 class BadOutput(Exception):
@@ -87,6 +97,19 @@ def execute(target: Target, case: Case, pipeline: Pipeline | None = None, repeat
     return Outcome("values", first.values, first.gradients, first.mutated, None, clock.seconds, facts)
 
 
+def warm_up() -> None:
+    """Do once what the first case of every process would pay for.
+
+    torch imports a second's worth at its first backward pass, numpy its generators when they are first asked for.
+    """
+    case = parse_case(_SMALL)
+    inputs = make_inputs(case)
+    outputs = to_function(case.graph)(*inputs)
+    for tensor in (*outputs, *gradients(outputs, inputs)):
+        if tensor is not None:
+            to_value(tensor)
+
+
 def copy_of(tensor: torch.Tensor) -> torch.Tensor:
     """The same tensor in memory of its own: same strides, offset, overlap and ``requires_grad``, and again a leaf."""
     storage = tensor.untyped_storage().clone()
@@ -105,7 +128,8 @@ def _run(
     inputs = [copy_of(tensor) for tensor in pristine]
     # A target may put others into the list; the caller's tensors are these.
     mine = list(inputs)
-    torch.manual_seed(0)
+    # Not torch.manual_seed: it queues a call with a whole stack trace for every kind of device that is not there.
+    torch.default_generator.manual_seed(0)
     with clock.measure("run"):
         outputs = executable(inputs)
     _check(outputs)
@@ -168,6 +192,8 @@ def _failed(target: Target, error: BaseException, kind: str, clock: _Clock) -> O
         raise error
     if isinstance(error, SystemExit | KeyboardInterrupt):
         kind = "crash"
+    elif isinstance(error, MemoryStamped):
+        kind = "stamped"
     elif isinstance(error, Unsupported) or _is_rejection(target, error):
         kind = "rejected"
     return Outcome(kind, failure=failure_of(error), seconds=clock.seconds)

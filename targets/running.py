@@ -90,8 +90,9 @@ def warm_up_family() -> None:
         except Exception as error:  # whatever the libraries under it raise
             raise TargetError(f"target {name} failed to warm up: {failure_of(error).message}") from error
         _warm[name] = target
-    # Imports torch, which every worker would otherwise do anew.
-    from . import execution  # noqa: F401
+    from . import execution
+
+    execution.warm_up()
 
 
 def outcome_of(answer: Answer) -> Outcome:

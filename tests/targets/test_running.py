@@ -122,6 +122,7 @@ INPUTS = {
         ("unsupported", "rejected", ("misfold.targets.protocol.Unsupported", "no relu here", "aten.relu")),
         ("rejection", "rejected", ("NotImplementedError", "not yet", None)),
         ("error", "{phase}-error", ("ZeroDivisionError", "planted", None)),
+        ("stamp", "stamped", ("misfold.targets.protocol.MemoryStamped", "around input 0", None)),
         ("exit", "crash", ("SystemExit", "asked to exit with status 4", None)),
     ],
 )

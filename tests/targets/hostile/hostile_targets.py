@@ -10,7 +10,7 @@ import torch
 
 from misfold.programs.pipeline import Pipeline
 from misfold.targets import registry
-from misfold.targets.protocol import Target, Unsupported
+from misfold.targets.protocol import MemoryStamped, Target, Unsupported
 from misfold.targets.torch_values import to_function
 
 counter = count()
@@ -71,6 +71,8 @@ class Misbehaving(Target):
             os._exit(4)
         elif what == "segfault":
             ctypes.string_at(1)
+        elif what == "stamp":
+            raise MemoryStamped("around input 0")
         elif what == "sleep":
             time.sleep(1000)
         elif what == "write-inputs":
