@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ import torch
 
 from misfold.programs.case import Case, parse_case
 from misfold.programs.dtypes import DTYPES
-from misfold.programs.errors import MisfoldError
+from misfold.programs.errors import MisfoldError, TargetError
 from misfold.programs.pipeline import Pipeline
 
 from .failures import failure_of
@@ -25,6 +27,8 @@ from .torch_values import gradients, make_inputs, storage_names, to_function, to
 MAX_BYTES = 64 * 2**20
 
 
+#: A full disk is no fault of the code under test, and would look like a new bug in every place that writes a file.
+_DISK_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 _SMALL = """# misfold case, version 1
 
 def program(x0: "float32[2]"):
@@ -196,7 +200,11 @@ def _failed(target: Target, error: BaseException, kind: str, clock: _Clock) -> O
         kind = "stamped"
     elif isinstance(error, Unsupported) or _is_rejection(target, error):
         kind = "rejected"
-    return Outcome(kind, failure=failure_of(error), seconds=clock.seconds)
+    failure = failure_of(error)
+    # Compilers and linkers say it in the text of whatever they raise.
+    if reason := next((text for text in _DISK_FULL if text in failure.message or text in failure.traceback), None):
+        raise TargetError(f"{target.name} cannot write its files: {reason}") from error
+    return Outcome(kind, failure=failure, seconds=clock.seconds)
 
 
 def _is_rejection(target: Target, error: BaseException) -> bool:

@@ -55,8 +55,8 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     """The service: ``run_case`` for data.
 
     The request has ``target`` (a name), ``case`` (a case file's text), and optionally ``pipeline`` (as of
-    ``Pipeline.to_data``), ``repeats`` and ``folder``, the worker's own, for which targets are settled before their
-    first case (by default the current one). The answer has ``outcome``, as of ``Outcome.pack``.
+    ``Pipeline.to_data``) and ``repeats``. The answer has ``outcome``, as of ``Outcome.pack``. Targets are settled in
+    the working directory, which is the worker's own.
 
     Raises:
         MisfoldError: there is no such target, or the request cannot be run.
@@ -65,7 +65,7 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     target = _settled.get(name)
     if target is None:
         target = _warm.get(name) or registry.get(name)
-        target.settle(request.get("folder") or os.getcwd())
+        target.settle(os.getcwd())
         _settled[name] = target
     pipeline = request.get("pipeline")
     case = parse_case(request["case"])

@@ -69,16 +69,17 @@ def resolve(name: str) -> Callable[..., Any]:
     return found
 
 
-def live(fds: Sequence[int], zygote: int, memory: int) -> NoReturn:
+def live(fds: Sequence[int], folder: str, zygote: int, memory: int) -> NoReturn:
     """Serve calls until the connection ends.
 
-    ``fds`` are the connection, the pipe for stdout and stderr, and the file for fault dumps; ``memory`` is how many
-    bytes may be mapped above what is mapped now.
+    ``fds`` are the connection, the pipe for stdout and stderr, and the file for fault dumps; ``folder`` is the working
+    directory; ``memory`` is how many bytes may be mapped above what is mapped now.
     """
     try:
         die_with_parent()
         if os.getppid() != zygote:
             os._exit(0)
+        os.chdir(folder)
         connection, output, dump = fds
         _settle(output, dump, memory)
         _serve(socket.socket(fileno=connection))

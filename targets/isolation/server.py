@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,8 +40,9 @@ class ForkServer:
     """Forks workers of one target family from a process that has its libraries imported.
 
     ``preload`` names modules to import and ``module:function`` to call, once, before any fork; they must leave no
-    thread running. ``folder`` is the working directory of all that runs here. ``environment`` is added to that of the
-    caller, after the settings that keep libraries on one thread. May be used by several threads.
+    thread running. In ``folder`` every worker has a folder of its own, which is its working directory and goes when
+    the worker goes. ``environment`` is added to that of the caller, after the settings that keep libraries on one
+    thread. May be used by several threads.
     """
 
     def __init__(
@@ -188,25 +191,33 @@ class ForkServer:
         return variables
 
     def _spawn(self) -> Worker:
+        folder = self._make_folder()
         output, output_end = os.pipe2(os.O_CLOEXEC)
         dump = os.memfd_create("misfold-dump")
         ours, theirs = socket.socketpair()
         try:
-            reply = self._ask({"spawn": True}, _REPLY_SECONDS, (theirs.fileno(), output_end, dump))
+            reply = self._ask({"spawn": folder}, _REPLY_SECONDS, (theirs.fileno(), output_end, dump))
             if "failed" in reply:
                 raise TargetError(f"the fork server {self.name}: {reply['failed']}")
             try:
-                return Worker(self, reply["pid"], ours, output, dump)
+                return Worker(self, reply["pid"], ours, output, dump, folder)
             except ProcessLookupError:
                 raise _Lost("it died") from None
         except BaseException:
             ours.close()
             os.close(output)
             os.close(dump)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
         finally:
             theirs.close()
             os.close(output_end)
+
+    def _make_folder(self) -> str:
+        try:
+            return tempfile.mkdtemp(prefix="worker-", dir=self._folder)
+        except OSError as error:
+            raise TargetError(f"cannot make a folder for a worker in {self._folder}: {error.strerror}") from error
 
     def _ask(self, message: dict[str, Any], seconds: float, fds: Sequence[int] = ()) -> dict[str, Any]:
         connection = self._connection

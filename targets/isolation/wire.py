@@ -13,7 +13,7 @@ big-endian unsigned 32-bit number, and a body of msgpack. Bodies are at most ``M
 
 - first to the zygote: ``{"preload": [str], "memory": int, "seconds": int}``
 - then from it: ``{"ready": true, "memory": int}`` or ``{"failed": str, "traceback": str}``
-- ``{"spawn": true}`` with three file descriptors attached (the worker's socket, the writing end of the pipe for its
+- ``{"spawn": folder}`` with three file descriptors attached (the worker's socket, the writing end of the pipe for its
   stdout and stderr, the file for fault dumps): ``{"pid": int}`` or ``{"failed": str}``
 - ``{"reap": pid}``: ``{"status": int or nil}``, a status as of ``wait(2)``; nil if it is no dead child of the zygote
 - the end of the stream: the zygote kills all workers and ends

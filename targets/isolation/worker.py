@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import time
@@ -43,7 +44,7 @@ class Worker:
     protocol. faulthandler writes to a file in memory of its own, so that frames survive however much else was written.
     """
 
-    def __init__(self, server: ForkServer, pid: int, connection: socket.socket, output: int, dump: int):
+    def __init__(self, server: ForkServer, pid: int, connection: socket.socket, output: int, dump: int, folder: str):
         self.pid = pid
         #: Private memory in bytes after the last call; at first, that of the fork server.
         self.memory = server.memory
@@ -52,6 +53,7 @@ class Worker:
         self._connection = connection
         self._output = output
         self._dump = dump
+        self._folder = folder
         self._calls = 0
         self._tail = bytearray()
         self._written = 0
@@ -211,7 +213,7 @@ class Worker:
                 return
 
     def _bury(self) -> tuple[int | None, str]:
-        """Kill the group, wait, collect the status and the fault dump, let go of everything."""
+        """Kill the group, wait, collect the status and the fault dump, let go of everything, remove its folder."""
         self._dead = True
         try:
             with contextlib.suppress(ProcessLookupError):
@@ -229,6 +231,7 @@ class Worker:
             self._connection.close()
             for fd in (self._output, self._dump, self._process):
                 os.close(fd)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _exited(self, seconds: float) -> bool:
         return wire.readable(self._process, seconds)

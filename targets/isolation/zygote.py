@@ -42,14 +42,14 @@ class Zygote:
                 if not data:
                     return
                 request = msgpack.unpackb(data)
-                reply = self._spawn(fds) if "spawn" in request else self._reap(request["reap"])
+                reply = self._spawn(fds, request["spawn"]) if "spawn" in request else self._reap(request["reap"])
                 self._connection.send(msgpack.packb(reply))
         except OSError:
             return  # the other side is gone
         finally:
             self._end()
 
-    def _spawn(self, fds: Sequence[int]) -> dict[str, Any]:
+    def _spawn(self, fds: Sequence[int], folder: str) -> dict[str, Any]:
         self._sweep()
         zygote = os.getpid()
         try:
@@ -62,7 +62,7 @@ class Zygote:
                     os.close(fd)
         if pid == 0:
             self._connection.close()
-            child.live(fds, zygote, self._memory)
+            child.live(fds, folder, zygote, self._memory)
         self._workers.add(pid)
         return {"pid": pid}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -59,12 +60,30 @@ def test_ten_megabytes_of_output_are_cut_to_their_end(slot: Slot):
     check_next(slot)
 
 
-def test_nothing_is_written_to_disk(make):
+def test_nothing_is_written_to_disk(slot: Slot):
+    folder = Path(slot.call(S + "facts", {}).data["cwd"])
+    slot.call(S + "shout", {})
+    assert list(folder.iterdir()) == []
+
+
+def test_each_worker_has_a_folder_of_its_own_that_goes_with_it(server: ForkServer):
+    with Slot(server) as one, Slot(server) as two:
+        folders = [Path(slot.call(S + "facts", {}).data["cwd"]) for slot in (one, two)]
+        assert folders[0] != folders[1] and folders[0].parent == folders[1].parent
+        for slot in (one, two):
+            assert slot.call(S + "litter", {}).kind == "ok"
+        two.call(S + "segfault", {})
+        assert [folder.exists() for folder in folders] == [True, False]
+    assert not folders[0].exists()
+
+
+def test_no_folder_for_a_worker(make):
     with make() as server, Slot(server) as slot:
-        folder = slot.call(S + "facts", {}).data["cwd"]
-        slot.call(S + "shout", {})
-        slot.call(S + "segfault", {})
-        assert os.listdir(folder) == []
+        folder = Path(slot.call(S + "facts", {}).data["cwd"])
+        slot.close()
+        folder.parent.rmdir()
+        with pytest.raises(TargetError, match=r"cannot make a folder for a worker in .*: No such file or directory"):
+            slot.call(S + "echo", {})
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -244,10 +245,23 @@ def test_what_a_target_prints_comes_with_its_failure(slot: Slot):
     assert ask(slot, "say").failure.stderr == "from the target\n"
 
 
-def test_targets_are_warm_settled_once_and_single_threaded(slot: Slot, tmp_path):
-    slot.close()
+def test_targets_are_warm_single_threaded_and_settled_once_in_each_worker(slot: Slot):
+    seen = set()
     for _ in range(2):
-        assert ask(slot, "facts", folder=str(tmp_path)).failure.message == f"True {tmp_path} 1"
+        slot.close()
+        first, second = ask(slot, "facts").failure.message, ask(slot, "facts").failure.message
+        warm, folder, threads = first.split()
+        assert first == second and (warm, threads) == ("True", "1")
+        seen.add(folder)
+        assert os.listdir(folder) == []
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("phase", ["compile", "run"])
+def test_a_full_disk_is_no_fault_of_the_target(phase: str):
+    for what in ("disk-full", "disk-full-says-tool"):
+        with pytest.raises(TargetError, match="misbehaving cannot write its files: No space left on device"):
+            run(what, phase)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,13 @@ def facts(_request):
     }
 
 
+def litter(_request):
+    os.makedirs("deep/er")
+    with open("deep/er/file", "w") as file:
+        file.write("x")
+    return {}
+
+
 def types(request):
     return {"got": [type(value).__name__ for value in request["values"]], "sent": [1, (2, 3)]}
 

@@ -71,6 +71,10 @@ class Misbehaving(Target):
             os._exit(4)
         elif what == "segfault":
             ctypes.string_at(1)
+        elif what == "disk-full":
+            raise OSError(28, "No space left on device", "/somewhere")
+        elif what == "disk-full-says-tool":
+            raise RuntimeError("C++ compile error: as: cannot write: No space left on device")
         elif what == "stamp":
             raise MemoryStamped("around input 0")
         elif what == "sleep":
