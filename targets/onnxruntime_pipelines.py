@@ -18,8 +18,9 @@ OPTIMIZERS = (
     "LayerNormFusionL2", "MatMulActivationFusion", "MatMulAddFusion", "MatMulIntegerToFloatFusion", "MatMulNBitsFusion",
     "MatMulScaleFusion", "MatmulBNFusion", "MatmulTransposeFusion", "NchwcTransformer", "NhwcTransformer",
     "NoopElimination", "NotWhereFusion", "Pad_Fusion", "PreShapeNodeElimination", "QDQPropagationTransformer",
-    "QuickGeluFusion", "ReluQuantRewrite", "RemoveDuplicateCastTransformer", "ReshapeFusion", "SimplifiedLayerNormFusion",
-    "SkipLayerNormFusion", "SliceConcatToSpaceToDepthFusion", "TransposeOptimizer", "UnsqueezeElimination",
+    "QuickGeluFusion", "ReluQuantRewrite", "RemoveDuplicateCastTransformer", "ReshapeFusion",
+    "SimplifiedLayerNormFusion", "SkipLayerNormFusion", "SliceConcatToSpaceToDepthFusion", "TransposeOptimizer",
+    "UnsqueezeElimination",
 )  # fmt: skip
 
 #: Values of the option ``level``.

@@ -1,0 +1,292 @@
+"""torch.compile: dynamo, AOTAutograd and Inductor's C++ code generation.
+
+What a compile costs is mostly fixed: g++ reads a precompiled header and links. So cases are worth merging, header and
+CPU detection are done once in the fork server, and debug information, warnings and profiling of guards, none of which
+change the code, are left out.
+
+``torch.compile`` runs what it cannot compile eagerly, and does so silently. Comparing eager with itself would look like
+a pass, so the target counts what its backend compiled and what of that ran; a program of which nothing was compiled is
+rejected. A graph break in the middle of a program is no failure, and no rejection.
+
+Caches: everything that a case writes goes to the folder given to ``settle`` and is deleted when the next case is
+compiled. Precompiled headers (150 MB for each set of compiler flags) are shared by all workers: they are in the folder
+named by the environment variable ``MISFOLD_CACHE``, which a campaign points into its own folder, or else in a
+temporary one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+from misfold.programs.errors import TargetError
+from misfold.programs.graph import Graph
+from misfold.programs.pipeline import Pipeline
+
+from .inductor_pipelines import PIPELINES
+from .options import check_pipeline, unknown
+from .packages import missing_packages, package_versions
+from .protocol import Executable, Target, Unsupported
+
+_OPTIONS: dict[str, type] = {
+    "backend": str,  # of torch.compile
+    "dynamic": bool,  # dynamic shapes from the first compile on
+    "config": dict,  # of torch._inductor.config
+}
+_BACKENDS = ("inductor", "eager", "aot_eager", "aot_eager_decomp_partition")
+#: Names the folder for what is shared between workers.
+CACHE_VARIABLE = "MISFOLD_CACHE"
+
+
+class Inductor(Target):
+    """PyTorch's default compiler, on one thread, with g++."""
+
+    name = "inductor"
+    family = "inductor"
+    install = "pip install 'misfold[torch]' and a C++ compiler (apt-get install g++)"
+    gradients = True
+    aliases = True
+    batch = 10
+    own_modules = (
+        "torch._inductor",
+        "torch._dynamo",
+        "torch._functorch",
+        "torch._decomp",
+        "torch._prims",
+        "torch._refs",
+    )
+
+    def __init__(self) -> None:
+        self._folder: str | None = None
+        self._ready = False
+
+    def missing(self) -> str | None:
+        absent = missing_packages(("torch",), self.install)
+        if absent is None and not any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))):
+            return f"there is no C++ compiler (try: {self.install})"
+        return absent
+
+    def versions(self) -> Mapping[str, str]:
+        return package_versions(("torch",))
+
+    def pipelines(self) -> Sequence[Pipeline]:
+        return PIPELINES
+
+    def warm_up(self) -> None:
+        import torch
+
+        from misfold.programs.parser import parse_graph
+
+        torch.set_num_threads(1)
+        self._prepare()
+        graph = parse_graph(
+            'def program(x0: "float32[4, 20]", x1: "float32[20]"):\n'
+            "    v0 = torch.add(x0, x1)\n    v1 = torch.softmax(v0, -1)\n    v2 = v1.sum(0)\n    return v1, v2\n"
+        )
+        # The first time with gradients, which import and set up more.
+        inputs = [torch.ones(4, 20, requires_grad=True), torch.ones(20)]
+        self.compile(graph, inputs, PIPELINES[0])(inputs)
+
+    def settle(self, folder: str) -> None:
+        self._folder = folder
+        # g++ and tempfile follow TMPDIR: what a killed compiler leaves behind goes with the worker's folder.
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(folder) / "inductor")
+
+    def compile(self, graph: Graph, inputs: Sequence[Any], pipeline: Pipeline) -> Executable:
+        self._prepare()
+        context = _configuration(pipeline)
+        import torch
+
+        from .torch_values import to_function
+
+        self._forget()
+        backend = _Counting(pipeline.options.get("backend", "inductor"))
+        function = torch.compile(to_function(graph), backend=backend, dynamic=pipeline.options.get("dynamic", False))
+        with context:
+            try:
+                function(*map(copy_of, inputs))
+            except Exception as error:
+                if error is not backend.raised:
+                    raise _rejection(error) or error from error.__cause__
+                failure = error  # the program was compiled, and fails when it runs
+                return lambda tensors: _raise(failure)
+        if not backend.graphs:
+            raise Unsupported("torch.compile ran all of the program eagerly")
+
+        def run(tensors: Sequence[Any]) -> Sequence[Any]:
+            before = backend.runs
+            with context:
+                outputs = function(*tensors)
+            if backend.runs == before:
+                raise Unsupported("torch.compile went back to running the program eagerly")
+            return outputs
+
+        return run
+
+    def script(self, graph: Graph, pipeline: Pipeline) -> str:
+        from .sources import inductor_source
+
+        return inductor_source(pipeline)
+
+    def _prepare(self) -> None:
+        """Set up the process once: options that cost time and change nothing, and where caches are."""
+        if self._ready:
+            return
+        import torch._dynamo.config
+        import torch._dynamo.guards
+        import torch._functorch.config
+        import torch._inductor.codecache
+        import torch._inductor.config
+        from torch._inductor import cpp_builder
+
+        # A pool of compile processes or threads would not survive a fork.
+        torch._inductor.config.compile_threads = 1
+        # What was compiled before must not answer for what is compiled now.
+        torch._inductor.config.fx_graph_cache = False
+        torch._inductor.config.fx_graph_remote_cache = False
+        torch._functorch.config.enable_autograd_cache = False
+        _set(torch._dynamo.config, "run_gc_after_compile", False)
+        # 20 ms a compile to measure how long guards take
+        _replace(torch._dynamo.guards, "profile_guard_manager", lambda *_: 0.0)
+        # Line tables and warnings take a third of g++'s time.
+        _set(torch._inductor.config, "aot_inductor.enable_line_tables", False)
+        _replace(cpp_builder, "_get_warning_all_cflag", lambda *_, **__: ["w"])
+        shared = shared_folder()
+        _replace(torch._inductor.codecache, "_HEADER_DIR", str(shared / "precompiled_headers"))
+        _replace(torch._inductor.codecache, "_HEADER_LOCK_DIR", str(shared / "precompiled_headers" / "locks"))
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(shared / "inductor"))
+        _prefer_fast_linker(shared)
+        self._ready = True
+
+    def _forget(self) -> None:
+        """Drop what earlier cases compiled, in memory and on disk."""
+        import torch
+        import torch._inductor.utils
+
+        torch._dynamo.reset()
+        torch._inductor.utils.clear_caches()
+        if self._folder is not None:
+            shutil.rmtree(Path(self._folder) / "inductor", ignore_errors=True)
+
+
+class _Counting:
+    """A backend of torch.compile that counts the graphs it compiled and how often they ran."""
+
+    def __init__(self, name: str):
+        import torch._dynamo
+
+        self._compile: Callable[..., Any] = torch._dynamo.lookup_backend(name)
+        self.graphs = 0
+        self.runs = 0
+        self.raised: BaseException | None = None
+
+    def __call__(self, module: Any, inputs: Any) -> Callable[..., Any]:
+        compiled = self._compile(module, inputs)
+        self.graphs += 1
+
+        def counted(*arguments: Any) -> Any:
+            self.runs += 1
+            try:
+                return compiled(*arguments)
+            except Exception as error:
+                self.raised = error
+                raise
+
+        return counted
+
+
+def copy_of(tensor: Any) -> Any:
+    """A tensor with the same values and strides in memory of its own, a leaf that requires a gradient if it does."""
+    import torch
+
+    flat = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0).clone()
+    copied = flat.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+    assert isinstance(copied, torch.Tensor)
+    return copied.detach().requires_grad_(tensor.requires_grad)
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+def _rejection(error: Exception) -> Unsupported | None:
+    """The honest refusal that an exception of torch.compile is, or None."""
+    from torch._dynamo import exc
+
+    refusals = tuple(
+        getattr(exc, name) for name in ("Unsupported", "UserError", "RecompileLimitExceeded") if hasattr(exc, name)
+    )
+    if isinstance(error, refusals):
+        return Unsupported(str(error).partition("\n")[0])
+    return None
+
+
+def _configuration(pipeline: Pipeline) -> AbstractContextManager[Any]:
+    """The pipeline's Inductor configuration, to be entered (again and again).
+
+    Raises:
+        TargetError: the pipeline has an option or a configuration entry that does not exist, or of a wrong type.
+    """
+    check_pipeline("inductor", pipeline, _OPTIONS)
+    from torch._inductor import config, list_options
+
+    where = f"inductor, pipeline {pipeline.name!r}"
+    if pipeline.options.get("backend", "inductor") not in _BACKENDS:
+        raise TargetError(f"{where}: {unknown('backend', pipeline.options['backend'], _BACKENDS)}")
+    wanted = pipeline.options.get("config", {})
+    known = set(list_options())
+    for name in wanted:
+        if name not in known:
+            raise TargetError(f"{where}: {unknown('config', name, known)}")
+    patch: AbstractContextManager[Any] = config.patch(dict(wanted))
+    return patch
+
+
+def _set(config: Any, name: str, value: Any) -> None:
+    """Set an entry of a torch configuration module that has it: entries come and go with versions."""
+    owner, _, last = name.rpartition(".")
+    holder = getattr(config, owner, None) if owner else config
+    if holder is not None and hasattr(holder, last):
+        setattr(holder, last, value)
+
+
+def _replace(module: Any, name: str, value: Any) -> None:
+    """Replace an internal of torch where it exists; without it only time or disk space is lost."""
+    if hasattr(module, name):
+        setattr(module, name, value)
+
+
+def shared_folder() -> Path:
+    """Where precompiled headers are: as ``MISFOLD_CACHE`` says, or a temporary folder that goes with this process."""
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder is None:
+        folder = tempfile.mkdtemp(prefix="misfold-inductor-")
+        owner = os.getpid()
+        atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
+        os.environ[CACHE_VARIABLE] = folder
+    path = Path(folder) / "inductor-headers"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _prefer_fast_linker(folder: Path) -> None:
+    """Let g++ find the gold linker, where installed, as ``ld``: it links a kernel in half the time."""
+    gold = shutil.which("ld.gold")
+    if gold is None:
+        return
+    tools = folder / "tools"
+    tools.mkdir(exist_ok=True)
+    link = tools / "ld"
+    if not link.exists():
+        with suppress(FileExistsError):  # another worker was faster
+            link.symlink_to(gold)
+    paths = [str(tools), *filter(None, [os.environ.get("COMPILER_PATH")])]
+    if str(tools) not in os.environ.get("COMPILER_PATH", "").split(os.pathsep):
+        os.environ["COMPILER_PATH"] = os.pathsep.join(paths)
