@@ -44,3 +44,8 @@ class Eager(Target):
         import torch
 
         torch.set_num_threads(1)
+
+    def script(self, graph: Graph, pipeline: Pipeline) -> str:
+        from .sources import eager_source
+
+        return eager_source()

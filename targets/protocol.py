@@ -80,8 +80,8 @@ class Target(ABC):
     def script(self, graph: Graph, pipeline: Pipeline) -> str | None:
         """Python source for standalone reproducers, which may import the target's packages, torch and numpy only.
 
-        It defines ``compile_program(program, inputs)``, which compiles ``program`` (``graph`` as a function) for ``inputs`` (a list
-        of torch tensors) as ``pipeline`` says and returns a function of a list of tensors that gives a list of
-        tensors. None where the target has no such source: scripts then go through misfold.
+        It defines ``compile_program(program, inputs)``, which compiles ``program`` (``graph`` as a function) for
+        ``inputs`` (a list of torch tensors) as ``pipeline`` says and returns a function of a list of tensors that gives
+        a list of tensors. None where the target has no such source: scripts then go through misfold.
         """
         return None
