@@ -15,8 +15,15 @@ from misfold.programs.graph import Graph, Node
 from .kinds import base_name
 
 Tensors = Mapping[str, torch.Tensor]
-_NARROW = frozenset({"torch.float32", "torch.float16", "torch.bfloat16"})
-_WIDENED_METHODS = {"half": "double", "float": "double", "bfloat16": "double", "cfloat": "cdouble", "chalf": "cdouble"}
+_HALVES = frozenset({"torch.float16", "torch.bfloat16"})
+#: For a type that programs are widened to: the types that it replaces, and the methods that would convert to those.
+_WIDENED: dict[torch.dtype, tuple[frozenset[str], dict[str, str]]] = {
+    torch.float64: (
+        _HALVES | {"torch.float32"},
+        {"half": "double", "bfloat16": "double", "float": "double", "cfloat": "cdouble", "chalf": "cdouble"},
+    ),
+    torch.float32: (_HALVES, {"half": "float", "bfloat16": "float", "chalf": "cfloat"}),
+}
 
 
 class NoReference(Exception):
@@ -38,12 +45,12 @@ def _symbol(name: str) -> Any:
     return getattr(torch, name.removeprefix("torch."))
 
 
-def _binder(argument: Argument, wide: bool) -> tuple[bool, Any]:
+def _binder(argument: Argument, wide: torch.dtype | None) -> tuple[bool, Any]:
     """(False, constant) or (True, function of the environment)."""
 
     def leaf(item: Argument) -> Any:
         if isinstance(item, Symbol):
-            return torch.float64 if wide and item.name in _NARROW else _symbol(item.name)
+            return wide if wide and item.name in _WIDENED[wide][0] else _symbol(item.name)
         return item
 
     if isinstance(argument, Ref):
@@ -77,8 +84,8 @@ class Call:
         return [result] if isinstance(result, torch.Tensor) else list(result)
 
 
-def make_call(node: Node, wide: bool) -> Call:
-    """The node as written, or with every float type of it replaced by float64.
+def make_call(node: Node, wide: torch.dtype | None = None) -> Call:
+    """The node as written, or with every float type in it that is narrower than ``wide`` replaced by that.
 
     Raises:
         NoReference: the call reinterprets bits, so that float64 would mean something else.
@@ -88,8 +95,8 @@ def make_call(node: Node, wide: bool) -> Call:
         last = op.rpartition(".")[2]
         if base_name(op) in ("view", "view_copy") and any(isinstance(item, Symbol) for item in _leaves(node)):
             raise NoReference(f"{op} reinterprets bits")
-        if op.startswith("torch.Tensor.") and last in _WIDENED_METHODS:
-            op = f"torch.Tensor.{_WIDENED_METHODS[last]}"
+        if op.startswith("torch.Tensor.") and last in _WIDENED[wide][1]:
+            op = f"torch.Tensor.{_WIDENED[wide][1][last]}"
     return Call(
         resolve(op),
         tuple(_binder(item, wide) for item in node.args),
@@ -101,7 +108,7 @@ def _leaves(node: Node) -> list[Argument]:
     return [*node.args, *node.kwargs.values()]
 
 
-def make_calls(graph: Graph, wide: bool) -> list[Call | NoReference]:
+def make_calls(graph: Graph, wide: torch.dtype | None = None) -> list[Call | NoReference]:
     """A call per node; where there is none, why."""
     calls: list[Call | NoReference] = []
     for node in graph.nodes:

@@ -144,7 +144,8 @@ def _type_name(item: torch.Tensor) -> str:
 
 
 def _bytes(item: torch.Tensor) -> bytes:
-    data: bytes = item.contiguous().numpy().tobytes()
+    # autograd's symbolic zeros have no memory until they are cloned
+    data: bytes = (item.clone() if item._is_zerotensor() else item.contiguous()).numpy().tobytes()
     return data
 
 
@@ -163,7 +164,7 @@ def _expected(worlds: Worlds, name: str) -> Expected:
     if reason:
         return Expected(dtype, shape, reason=reason)
     wide = worlds.wide[name].detach()
-    others = [env[name].detach() for env in worlds.samples]
+    others = [env[name].detach() for env in worlds.samples if env[name] is not worlds.wide[name]]
     if own.is_floating_point():
         return _floats(dtype, wide, [own.double(), *others])
     decided = own == wide
@@ -173,14 +174,15 @@ def _expected(worlds: Worlds, name: str) -> Expected:
 
 
 def _floats(dtype: str, wide: torch.Tensor, others: Sequence[torch.Tensor]) -> Expected:
-    spread = wide.new_zeros(wide.shape)
-    for item in others:
-        apart = (item - wide).abs()
-        # equal infinities and a NaN on both sides are no distance; everything else that is not finite is one
-        apart = apart.where(apart.isfinite(), float("inf"))
-        if not bool(apart.isfinite().all()):
-            apart = apart.where(~((item == wide) | (item.isnan() & wide.isnan())), 0.0)
-        spread = spread.maximum(apart)
+    import torch
+
+    stacked = torch.stack([item for item in others if item is not wide] or [wide])
+    apart = (stacked - wide).abs()
+    spread = apart.amax(0)
+    if not bool(spread.isfinite().all()):
+        # Equal infinities, or a NaN on both sides, are no distance; everything else that is not finite is one.
+        same = (stacked == wide) | (stacked.isnan() & wide.isnan())
+        spread = apart.where(apart.isfinite(), float("inf")).where(~same, 0.0).amax(0)
     return Expected(dtype, tuple(wide.shape), data=_bytes(wide), spread=_bytes(spread))
 
 

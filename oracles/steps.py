@@ -152,6 +152,8 @@ class Steps:
     def operands(self, index: int, env: Env, written: tuple[str, ...]) -> Env:
         """A sample's operands, pushed where steps or kinks ask for it. Those written are pushed in place."""
         view = {use: env[use] for use in self.node.uses}
+        if not self.margins and self.name not in kinds.ZERO_SIGN:
+            return view
         if self.step and not self.point:
             for use, margin in self.margins.items():
                 sign = CORNERS[index][0 if use == self.node.uses[0] else 1]

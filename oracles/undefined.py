@@ -40,8 +40,11 @@ def undefined(node: Node, inputs: Tensors, results: Sequence[torch.Tensor]) -> s
                 return "a shift out of range"
         elif isinstance(amount, int) and not 0 <= amount < width:
             return "a shift out of range"
-    if name in ("pow", "float_power") and signed and any(bool((item < 0).any()) for item in signed[1:]):
+    powers = name in ("pow", "float_power") and any(_is_integer(item) for item in results)
+    if powers and any(bool((item < 0).any()) for item in signed[1:]):
         return "an integer to a negative power"
+    if name == "ctc_loss" and _labels_outside(node, inputs):
+        return "a label that is no class"
     if name in _SCATTER:
         return _scattered_twice(node, name, inputs)
     return None
@@ -61,6 +64,14 @@ def _floats_fit(inputs: Tensors, results: Sequence[torch.Tensor]) -> bool:
             if not (float(least) > low - 1 and float(most) < high):
                 return False
     return True
+
+
+def _labels_outside(node: Node, inputs: Tensors) -> bool:
+    # torch reads past the end of the scores without a check: ctc_loss(log_probs, targets, ...)
+    if len(node.args) < 2 or not isinstance(node.args[0], Ref) or not isinstance(node.args[1], Ref):
+        return False
+    scores, labels = inputs[node.args[0].name], inputs[node.args[1].name]
+    return labels.numel() > 0 and not bool(((labels >= 0) & (labels < scores.shape[-1])).all())
 
 
 def _scattered_twice(node: Node, name: str, inputs: Tensors) -> str | None:

@@ -7,12 +7,12 @@ by how far apart they are at its operands; see ``steps``.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from misfold.programs.aliasing import may_be_view, written_arguments
+from misfold.programs.aliasing import is_functional, may_be_view, written_arguments
 from misfold.programs.graph import Graph, Node
 
 from . import kinds
@@ -26,6 +26,9 @@ from .undefined import undefined
 SAMPLES = 4
 # Errors of operators that mean "not for float64" or "not for these operands", as torch raises them.
 CALL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, AssertionError)
+
+#: Below this a float is near enough to the denormals (of all types but float16) for underflow to be looked at.
+SMALL = 1e-30
 
 Env = dict[str, torch.Tensor]
 
@@ -54,13 +57,25 @@ class Worlds:
         self.gradient = gradient
         names = [value.name for value in graph.inputs]
         self.program: Env = dict(zip(names, inputs, strict=True))
-        self.wide: Env = {name: widen(item) for name, item in self.program.items()}
-        self.samples: list[Env] = [{name: widen(item) for name, item in self.program.items()} for _ in range(SAMPLES)]
+        #: Nothing is written and no gradient is taken, so that worlds may share what is the same in all of them.
+        self.functional = is_functional(graph.nodes)
+        self.sharing = not gradient and self.functional
+        if self.sharing:
+            self.wide: Env = {name: _widened(item) for name, item in self.program.items()}
+            self.samples: list[Env] = [dict(self.wide) for _ in range(SAMPLES)]
+        else:
+            self.wide = {name: widen(item) for name, item in self.program.items()}
+            self.samples = [{name: widen(item) for name, item in self.program.items()} for _ in range(SAMPLES)]
         self.noise = [Noise(seed) for seed in range(1, SAMPLES + 1)]
         self.facts: dict[str, Fact] = {name: Fact(True) for name in names}
         self.routed: str | None = None
         #: Why some call has no defined result.
         self.undefined: str | None = None
+        #: Inputs with elements near the denormals, whose loss may matter in what is computed from them.
+        self.small = {
+            name for name, item in self.program.items()
+            if item.is_floating_point() and bool(((item != 0) & (item.abs() < SMALL)).any())
+        }  # fmt: skip
         #: Inputs whose memory was written.
         self.written: set[str] = set()
         self._names: dict[int, list[str]] = {}
@@ -73,10 +88,10 @@ class Worlds:
         Raises:
             InvalidProgram: the program raises in its own types.
         """
-        calls = zip(self.graph.nodes, make_calls(self.graph, False), make_calls(self.graph, True), strict=True)
+        calls = zip(self.graph.nodes, make_calls(self.graph), make_calls(self.graph, torch.float64), strict=True)
         default = torch.get_default_dtype()
         for node, call, wide_call in calls:
-            written = written_arguments(node)
+            written = () if self.functional else written_arguments(node)
             own = {name: self.program[name].detach() for name in node.uses}
             if written:
                 own = {name: item.clone() for name, item in own.items()}
@@ -122,22 +137,30 @@ class Worlds:
             reason = reason or f"{node.op} draws random numbers"
         elif name in kinds.NO_BOUND:
             reason = reason or f"no error bound is known for {node.op}"
+        if reason is not None:
+            return False, reason, None
         steps = Steps(node, self, own, before, results)
-        shares = bool(written) or (may_be_view(node) and _shares(results, own.values()))
+        viewing = may_be_view(node)
+        shares = bool(written) or (viewing and _shares(results, own.values()))
+        unshared = viewing and not shares
         try:
-            wide = _fresh(call(self.wide), self.wide, node, shares)
+            wide = _fresh(call(self.wide), self.wide, node, unshared)
         except CALL_ERRORS as error:
-            return False, reason or f"{node.op} has no float64 counterpart: {str(error).splitlines()[0][:120]}", None
+            return False, f"{node.op} has no float64 counterpart: {str(error).splitlines()[0][:120]}", None
         outputs = [value.name for value in node.outputs]
         self.wide.update(zip(outputs, wide, strict=False))
         exact = False
-        if reason is None and all(self.facts[use].exact for use in node.uses):
+        if all(self.facts[use].exact for use in node.uses):
             exact, reason = exact_result(node, call, before, results, wide)
             self.undefined = self.undefined or reason
         reason = reason or _departed(results, wide)
         tied = None
         if reason is None:
             reason, tied = steps.undecided(results, wide)
+        if self.sharing and (exact or self._alike(node, name, steps, results)):
+            for env in self.samples:
+                env.update(zip(outputs, wide, strict=False))
+            return exact, reason, tied
         errors = self._errors(node, name, call, own, before, results, exact)
         for index, env in enumerate(self.samples):
             view = steps.operands(index, env, written)
@@ -147,7 +170,7 @@ class Worlds:
                     if item.is_floating_point() and use not in written:
                         view[use] = self.noise[index].disturbed(item, errors.inputs * _unit(own[use]))
             try:
-                sample = _fresh(call(view), env, node, shares)
+                sample = _fresh(call(view), env, node, unshared)
             except CALL_ERRORS as error:
                 message = f"{node.op} fails under rounding noise: {str(error).splitlines()[0][:120]}"
                 return False, reason or message, tied
@@ -165,6 +188,12 @@ class Worlds:
             if self.gradient:
                 self._hook(index, sample, results)
         return exact, reason, tied
+
+    def _alike(self, node: Node, name: str, steps: Steps, results: list[torch.Tensor]) -> bool:
+        """Whether the samples have nothing to differ in: a result without rounding on operands that they share."""
+        if any(map(_is_float, results)) or steps.margins or name in kinds.ZERO_SIGN:
+            return False
+        return all(env[use] is self.wide[use] for env in self.samples for use in node.uses)
 
     def _disturb(
         self, index: int, item: torch.Tensor, position: int, errors: Errors, results: list[torch.Tensor]
@@ -226,19 +255,9 @@ class Worlds:
                 errors.scale_factor = UNITS * ROUNDOFF[floats[0].dtype]
         if errors.outputs:
             errors.small = any(
-                item.dtype is torch.float16 or (item.numel() > 0 and float(item.abs().max()) < 1e-30) for item in floats
-            ) or self._tiny(node)
+                item.dtype is torch.float16 or bool((item.abs() < SMALL).any()) for item in floats
+            ) or any(use in self.small for use in node.uses)
         return errors
-
-    def _tiny(self, node: Node) -> bool:
-        # Underflow matters only below the normal range, which few programs come near: look at operands once.
-        for use in node.uses:
-            item = self.wide[use].detach()
-            if item.is_floating_point() and item.numel():
-                size = item.abs()
-                if bool(((size > 0) & (size < 1e-30)).any()):
-                    return True
-        return False
 
     def _hook(self, index: int, sample: list[torch.Tensor], results: list[torch.Tensor]) -> None:
         """Disturb gradients where they pass: each rounds, and each may be summed over as many elements as there are."""
@@ -299,6 +318,10 @@ class Errors:
     small: bool = False
 
 
+def _widened(item: torch.Tensor) -> torch.Tensor:
+    return widen(item) if item.is_floating_point() and item.dtype is not torch.float64 else item.detach()
+
+
 def _storage(item: torch.Tensor) -> int:
     return item.untyped_storage().data_ptr()
 
@@ -311,15 +334,15 @@ def _is_float(item: torch.Tensor) -> bool:
     return item.is_floating_point() or item.is_complex()
 
 
-def _shares(results: Sequence[torch.Tensor], operands: Sequence[torch.Tensor]) -> bool:
+def _shares(results: Sequence[torch.Tensor], operands: Iterable[torch.Tensor]) -> bool:
     storages = {_storage(item) for item in operands if item.numel()}
     return any(_storage(item) in storages for item in results)
 
 
-def _fresh(results: list[torch.Tensor], env: Env, node: Node, shares: bool) -> list[torch.Tensor]:
+def _fresh(results: list[torch.Tensor], env: Env, node: Node, unshared: bool) -> list[torch.Tensor]:
     """Results that share memory with operands only where the program's own do: a conversion to the type that a tensor
     has already, as float64 makes of ``half()``, gives the tensor itself."""
-    if shares or not may_be_view(node):
+    if not unshared:
         return results
     storages = {_storage(env[use]) for use in node.uses}
     return [item.clone() if _storage(item) in storages else item for item in results]

@@ -65,7 +65,8 @@ def to_value(tensor: torch.Tensor, alias: str | None = None) -> TensorValue:
     """A tensor's elements, type and observable layout as data."""
     tensor = tensor.detach()
     strides = tuple(tensor.stride())
-    flat = tensor.resolve_conj().resolve_neg().contiguous().cpu()
+    # autograd's symbolic zeros have no memory until they are cloned
+    flat = (tensor.clone() if tensor._is_zerotensor() else tensor).resolve_conj().resolve_neg().contiguous().cpu()
     if flat.dtype == torch.bfloat16:
         flat = flat.view(torch.int16)
     name = str(tensor.dtype).removeprefix("torch.")
