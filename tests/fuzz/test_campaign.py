@@ -1,0 +1,274 @@
+"""Whole campaigns as a user runs them, over a plug-in target with planted bugs, and under attack."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from misfold.fuzz.store import FILE, Store
+
+OPERATORS = "torch.relu,torch.exp,torch.log,torch.tanh,torch.sigmoid,torch.add,torch.mul,torch.neg"
+BASE = ["--targets", "planted", "--seed", "5", "--nodes", "1-3", "--case-seconds", "2", "--gradients", "0"]
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "misfold.fuzz", *arguments]
+
+
+def misfold(*arguments: str, cwd: Path | None = None, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=cwd, timeout=timeout)
+
+
+def identities(folder: Path) -> list[tuple[int, str, str, str]]:
+    return sorted((item.index, item.target, item.pipeline, item.kind) for item in Store(folder).findings())
+
+
+def test_an_afternoons_target_is_short() -> None:
+    lines = Path(__file__).with_name("planted.py").read_text().splitlines()
+    assert len([line for line in lines if line.strip()]) < 60
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, subprocess.CompletedProcess[str]]]:
+    """One finished campaign over the planted target, shared by the tests that only read it."""
+    from .conftest import install_plugin
+
+    folder = tmp_path_factory.mktemp("campaign") / "c"
+    with pytest.MonkeyPatch.context() as patch:
+        install_plugin(tmp_path_factory.mktemp("site"), patch)
+        result = misfold("run", *BASE, "--operators", OPERATORS, "--count", "60", "--folder", str(folder))
+        yield folder, result
+
+
+def bugs_of(folder: Path) -> list[dict[str, Any]]:
+    result = misfold("findings", "--folder", str(folder), "--json")
+    assert result.returncode == 0, result.stderr
+    data: list[dict[str, Any]] = json.loads(result.stdout)
+    return data
+
+
+def test_a_campaign_finds_the_planted_bugs(campaign: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, result = campaign
+    assert result.returncode == 0, result.stderr
+    bugs = {(bug["kind"], bug["title"]) for bug in bugs_of(folder)}
+    kinds = {kind for kind, _ in bugs}
+    assert {"crash", "hang", "compile-error", "values"} <= kinds, bugs
+    wrong = next(title for kind, title in bugs if kind == "values")
+    assert "relu" in wrong
+    assert "SIGABRT in exp" in {title.partition(":")[0] for kind, title in bugs if kind == "crash"}
+
+
+def test_one_planted_bug_is_one_bug(campaign: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _ = campaign
+    errors = [bug for bug in bugs_of(folder) if bug["kind"] == "compile-error"]
+    assert len(errors) == 1
+    assert errors[0]["occurrences"] > 1
+
+
+def test_unsupported_programs_are_counted_not_reported(
+    campaign: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, result = campaign
+    store = Store(folder)
+    counts = store.counts(store.campaign())["planted"]
+    assert counts["rejected"] > 0
+    assert f"{counts['rejected']} unsupported" in result.stdout
+    assert all(item.kind != "rejected" for item in store.findings())
+
+
+def test_the_summary_names_the_seed_and_the_next_command(
+    campaign: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, result = campaign
+    assert "60 cases" in result.stdout
+    assert "seed 5" in result.stdout
+    assert "misfold show B" in result.stdout
+    assert f"--folder {folder}" in result.stdout
+
+
+def test_show_export_and_replay_of_a_finding(
+    campaign: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    folder, _ = campaign
+    bug = next(bug for bug in bugs_of(folder) if bug["kind"] == "values")
+    shown = misfold("show", bug["bug"], "--folder", str(folder))
+    assert "torch.relu" in shown.stdout
+    assert "confirmed" in shown.stdout
+    script = tmp_path / "bug.py"
+    assert misfold("export", bug["bug"], "--folder", str(folder), "-o", str(script)).returncode == 0
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert (run.returncode, "supports eager" in run.stdout) == (1, True), run.stdout + run.stderr
+    case = tmp_path / "case.py"
+    assert misfold("export", bug["bug"], "--folder", str(folder), "--case", "-o", str(case)).returncode == 0
+    assert misfold("replay", str(case)).returncode == 1
+    careful = misfold("replay", str(case), "--target", "planted", "--pipeline", "careful")
+    assert careful.returncode == 0, careful.stdout + careful.stderr
+    piped = subprocess.run(command("replay", "-"), input=case.read_text(), capture_output=True, text=True, timeout=120)
+    assert piped.returncode == 1
+
+
+def test_a_finished_campaign_is_resumed_without_doing_anything_twice(
+    campaign: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, _ = campaign
+    before = identities(folder)
+    result = misfold("run", "--folder", str(folder), "--count", "60", "--case-seconds", "2")
+    assert result.returncode == 0, result.stderr
+    assert "60 cases" in result.stdout
+    assert identities(folder) == before
+
+
+def test_a_folder_keeps_its_campaign(campaign: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, _ = campaign
+    result = misfold("run", "--folder", str(folder), "--seed", "6", "--count", "60")
+    assert result.returncode == 2
+    assert "holds a campaign with seed 5" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def start(folder: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command("run", *BASE, "--folder", str(folder), *more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Wait until a condition holds; the process must not end before."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < end, "the campaign did not get that far"
+        time.sleep(0.05)
+
+
+def has_findings(folder: Path, count: int) -> bool:
+    return (folder / FILE).exists() and len(Store(folder).findings()) >= count
+
+
+QUICK = ["--operators", "torch.relu,torch.sigmoid,torch.exp,torch.add,torch.neg", "--count", "60"]
+
+
+def test_a_killed_campaign_loses_and_doubles_nothing(plugin: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    assert misfold("run", *BASE, *QUICK, "--folder", str(whole)).returncode == 0
+    cut = tmp_path / "cut"
+    process = start(cut, *QUICK)
+    wait_for(lambda: has_findings(cut, 2), process)
+    process.kill()
+    process.wait()
+    before = identities(cut)
+    result = misfold("run", "--folder", str(cut), "--count", "60", "--case-seconds", "2")
+    assert result.returncode == 0, result.stdout + result.stderr
+    after = identities(cut)
+    assert set(before) <= set(after)
+    assert len(set(after)) == len(after)
+    assert after == identities(whole)
+    assert not [item for item in Store(cut).findings() if item.status == "new"]
+
+
+def test_interrupted_once_it_finishes_and_summarises(plugin: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    process = start(folder, "--operators", "torch.relu,torch.add", "--time", "10m")
+    wait_for(lambda: has_findings(folder, 1), process)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, output
+    assert "findings:" in output
+    assert "misfold run --folder" in output
+
+
+def test_interrupted_twice_it_stops_at_once(plugin: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    process = start(folder, "--operators", "torch.relu,torch.log", "--time", "10m")
+    wait_for(lambda: has_findings(folder, 1), process)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert has_findings(folder, 1)
+
+
+def test_workers_that_are_killed_at_random_are_no_findings(plugin: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    process = start(folder, "--operators", "torch.add,torch.neg,torch.mul", "--count", "300")
+    pick = random.Random(3)
+    killed = 0
+    wait_for(lambda: (folder / FILE).exists(), process)
+    while process.poll() is None and killed < 25:
+        try:
+            children = psutil.Process(process.pid).children()
+            # The fork servers are children of the campaign, the workers are theirs.
+            workers = [worker for child in children for worker in child.children()]
+            if workers:
+                pick.choice(workers).kill()
+                killed += 1
+        except psutil.NoSuchProcess:
+            pass
+        time.sleep(0.1)
+    output, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, output
+    assert killed > 5
+    assert not [item for item in Store(folder).findings() if item.status in ("confirmed", "duplicate")]
+    assert "300 cases" in output or "could not be made" in output
+
+
+def test_nothing_is_left_running_after_a_kill(plugin: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    process = start(folder, "--operators", "torch.add,torch.log", "--time", "10m")
+    wait_for(lambda: has_findings(folder, 1), process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    process.kill()
+    process.wait()
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert not alive
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_ends_the_campaign_with_one_clear_error(plugin: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
+    try:
+        result = misfold(
+            "run", *BASE, "--operators", "torch.add,torch.relu", "--time", "4m", "--folder", str(disk / "c")
+        )
+        assert result.returncode == 1
+        error = [line for line in result.stderr.splitlines() if line.startswith("misfold:")]
+        assert len(error) == 1
+        assert "full" in error[0] or "No space" in error[0]
+        assert "Traceback" not in result.stderr
+        # What was committed before is whole.
+        Store(disk / "c").findings()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_two_campaigns_do_not_share_a_folder(plugin: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    process = start(folder, "--operators", "torch.add", "--time", "10m")
+    try:
+        wait_for(lambda: (folder / FILE).exists(), process)
+        second = misfold("run", *BASE, "--operators", "torch.add", "--folder", str(folder), "--count", "5")
+        assert second.returncode == 1
+        assert "another campaign is running here" in second.stderr
+    finally:
+        process.kill()
+        process.wait()
