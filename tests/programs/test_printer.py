@@ -77,10 +77,15 @@ class _Number(int):
     pass
 
 
+class _Shape(tuple):
+    __slots__ = ()
+
+
 @pytest.mark.parametrize(
     ("graph", "what"),
     [
         (lambda: one((_Number(1),)), "an argument of type _Number"),
+        (lambda: one((_Shape((1, 2)),)), "an argument of type _Shape"),
         (lambda: one((1 + 2j,)), "an argument of type complex"),
         (lambda: one((b"",)), "an argument of type bytes"),
         (lambda: one((2**64,)), "does not fit 64 bits"),
