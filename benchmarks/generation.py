@@ -7,8 +7,8 @@ Prints one JSON object as its last line:
 - ``graphs_per_second``: cases made, each executed while it is made and once more as a whole;
 - ``cases_per_second``: the same with the inputs drawn again from the case and the reference (eager's outputs and
   gradients) computed, as a campaign needs them;
-- ``valid_fraction``, ``finite_fraction``: of ``--count`` cases read back from their text and run by eager: those that run
-  and have the types stated, and those whose outputs and gradients hold no NaN or infinity;
+- ``valid_fraction``, ``finite_fraction``: of ``--count`` cases read back from their text and run by eager: those that
+  run and have the types stated, and those whose outputs and gradients hold no NaN or infinity;
 - ``operators``: distinct operators in these cases;
 - ``signatures_per_200``: distinct (operator, types of its inputs) in 200 graphs, on average.
 """

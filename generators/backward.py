@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 from misfold.targets.torch_values import make_tensor
 
 from .building import Builder, Live
 from .calling import renamed
-from .placing import Placement, Placer, bind
+from .placing import Choice, Placement, Placer, bind
 from .records import Record
 
 # Only an input that may hold any value of a range can be replaced by an operator's output.
 _OPEN = ("normal", "bernoulli", "integers")
 
 
-def put_in_front(builder: Builder, placer: Placer, record: Record, random: Random) -> Builder | None:
-    """A program in which the record's operator makes, from fresh inputs, what was an input so far; None if it cannot.
+# How many ways to make a value of the wanted type are looked at.
+_LOOKED_AT = 12
 
-    Everything is executed again from the replaced input on, since its values are others now.
+
+def put_in_front(builder: Builder, placer: Placer, pick: Callable[[], Choice | None], random: Random) -> Builder | None:
+    """A program in which one more operator makes, from fresh inputs, what was an input so far; None if none was found.
+
+    ``pick`` draws a way to call an operator. Everything is executed again, since values are others now.
     """
-    if record.writes or record.dynamic:
-        return None
     tainted = builder.tainted()
-    wanted = record.outputs[0]
     targets = [
         live
         for live in builder.values
         if live.recipe is not None
         and live.uses
         and live.recipe["draw"] in _OPEN
-        and live.type.dtype is wanted.dtype
-        and live.type.rank == wanted.rank
         and live.tensor.untyped_storage().data_ptr() not in tainted
     ]
     if not targets:
         return None
     target = random.choice(targets)
+    for _ in range(_LOOKED_AT):
+        choice = pick()
+        if choice is None or target.type.dtype.name not in choice.dtypes:
+            continue
+        record = choice.record
+        wanted = record.outputs[0]
+        if record.writes or record.dynamic or (wanted.dtype, wanted.rank) != (target.type.dtype, target.type.rank):
+            continue
+        grown = _grown(builder, placer, record, target, random, bool(tainted))
+        if grown is not None:
+            return grown
+    return None
+
+
+def _grown(
+    builder: Builder, placer: Placer, record: Record, target: Live, random: Random, written: bool
+) -> Builder | None:
     placement = _towards(record, target)
     if placement is None:
         return None
@@ -51,7 +68,7 @@ def put_in_front(builder: Builder, placer: Placer, record: Record, random: Rando
     outputs = inner.run(record, chosen)
     if outputs is None or outputs[0].type != target.type:
         return None
-    return grown if _replay(builder, grown, target, outputs[0], bool(tainted)) else None
+    return grown if _replay(builder, grown, target, outputs[0], written) else None
 
 
 def _towards(record: Record, target: Live) -> Placement | None:

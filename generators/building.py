@@ -80,6 +80,7 @@ class Builder:
     Attributes:
         values: all values in the order of their making, inputs included.
         nodes: the calls; their arguments refer to values by the names in ``values``.
+        written: for each node the names of the values it writes.
         finite: whether outputs must be finite.
         count: how many names were given out.
     """
@@ -88,6 +89,7 @@ class Builder:
     finite: bool = True
     values: list[Live] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
+    written: list[tuple[str, ...]] = field(default_factory=list)
     env: dict[str, torch.Tensor] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict)
     elements: int = 0
@@ -111,7 +113,7 @@ class Builder:
             for name in node.uses:
                 if name in self.live:
                     self.live[name].uses -= 1
-        del self.values[mark.values :], self.nodes[mark.nodes :]
+        del self.values[mark.values :], self.nodes[mark.nodes :], self.written[mark.nodes :]
         self.elements, self.work = mark.elements, mark.work
 
     def usable(self) -> list[Live]:
@@ -162,7 +164,7 @@ class Builder:
         if reshaping and any(self._same_tensor(name) for name in written):
             return None
         try:
-            if undefined(node, self.env):
+            if undefined(node, self.env, written):
                 return None
             for name in written:
                 tensor = self.env[name]
@@ -191,6 +193,7 @@ class Builder:
         names = [self.fresh_name("v") for _ in kinds]
         values = tuple([Value(name, kind) for name, kind in zip(names, kinds)])
         self.nodes.append(Node(op, node.args, node.kwargs, values, not isinstance(result, torch.Tensor)))
+        self.written.append(written)
         return [self._add(tensor, kind, name) for tensor, kind, name in zip(outputs, kinds, names)]
 
     def _same_tensor(self, name: str) -> bool:
@@ -217,12 +220,7 @@ class Builder:
 
     def tainted(self) -> set[int]:
         """Storage addresses that some node writes."""
-        return {
-            self.env[name].untyped_storage().data_ptr()
-            for node in self.nodes
-            for name in written_arguments(node)
-            if name in self.env
-        }
+        return {self.env[name].untyped_storage().data_ptr() for names in self.written for name in names}
 
     def graph(self, returns: Sequence[str]) -> tuple[Graph, dict[str, str]]:
         """The program, with values named in order (inputs ``x0 …``, others ``v0 …``), and the new names by the old."""

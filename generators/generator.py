@@ -23,7 +23,7 @@ from .calling import all_finite
 from .inputs import Mode
 from .options import Options
 from .placing import Choice, Placer, Source
-from .records import Record, RecordBase
+from .records import RecordBase
 
 # A program that cannot be finished is begun again; with so many failures the options admit too little.
 ATTEMPTS = 60
@@ -61,8 +61,8 @@ class _Pool:
     def operator(self, random: Random) -> str:
         return self.names[_pick(random, self._sums)]
 
-    def record(self, random: Random) -> Record | None:
-        """A record of a random operator, by the weights of its element types."""
+    def choice(self, random: Random) -> Choice | None:
+        """A way to call a random operator, by the weights of its element types."""
         op = self.operator(random)
         found = self._entries.get(op)
         if found is None:
@@ -71,7 +71,7 @@ class _Pool:
         entries, sums = found
         if not entries or not sums[-1]:
             return None
-        return entries[_pick(random, sums)].record
+        return entries[_pick(random, sums)]
 
     def _weight(self, entry: Choice) -> float:
         # A record is as likely as its rarest element type.
@@ -148,14 +148,11 @@ class Generator:
             check(graph, self.options.bounds)
             if mode.gradient:
                 wanted = _differentiable(inputs, tainted, random)
-                recipes = {
-                    names[live.name]: {**(live.recipe or {}), **({"requires_grad": True} if live in wanted else {})}
-                    for live in inputs
-                }
+                recipes = {names[live.name]: _recipe(live, live in wanted) for live in inputs}
                 found = self._run(Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode)
                 if found is not None and any(item is not None for item in found.gradients):
                     return found
-            recipes = {names[live.name]: live.recipe or {} for live in inputs}
+            recipes = {names[live.name]: _recipe(live, False) for live in inputs}
             return self._run(Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode)
         except MisfoldError:
             return None
@@ -170,14 +167,17 @@ class Generator:
             left = options.max_nodes - len(builder.nodes)
             if len(builder.nodes) >= wanted or left < 1:
                 break
-            record = pool.record(random)
-            if record is None or (mode.gradient and record.writes and random.random() < 0.5):
-                continue
             if builder.nodes and random.random() < options.backward:
-                grown = put_in_front(builder, placer, record, random)
+                grown = put_in_front(builder, placer, lambda: pool.choice(random), random)
                 if grown is not None:
                     builder = placer.builder = grown
                     continue
+            choice = pool.choice(random)
+            if choice is None:
+                continue
+            record = choice.record
+            if mode.gradient and record.writes and random.random() < 0.5:
+                continue
             # Each adapting call leaves less room for the operators proper.
             placer.place(record, min(ADAPTING, left - 1))
         return builder
@@ -213,6 +213,11 @@ def _differentiable(inputs: Sequence[Live], tainted: set[int], random: Random) -
         live for live in inputs if live.type.dtype.is_float and live.tensor.untyped_storage().data_ptr() not in tainted
     ]
     return [live for live in free if random.random() < 0.7] or free
+
+
+def _recipe(live: Live, requires_grad: bool) -> dict[str, Any]:
+    recipe = dict(live.recipe or {})
+    return {**recipe, "requires_grad": True} if requires_grad else recipe
 
 
 def _input_again(live: Live, recipe: Mapping[str, Any], tainted: set[int]) -> torch.Tensor:

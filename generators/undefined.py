@@ -66,10 +66,11 @@ def _constants(node: Node) -> Iterator[Argument]:
     yield from node.kwargs.values()
 
 
-def undefined(node: Node, values: Tensors) -> str | None:
-    """Why the meaning of the call is undefined for these tensors, or None."""
+def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = None) -> str | None:
+    """Why the meaning of the call is undefined for these tensors, or None. ``written`` saves asking what it writes."""
     last = last_name(node.op)
-    written = written_arguments(node)
+    if written is None:
+        written = written_arguments(node)
     if written:
         reason = _bad_write(node, written, values)
         if reason:

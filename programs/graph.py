@@ -71,7 +71,13 @@ class Node:
     @cached_property
     def uses(self) -> tuple[str, ...]:
         """Names of the values used, in order, each once."""
-        return tuple(dict.fromkeys(ref.name for ref in self.references()))
+        names: dict[str, None] = {}
+        for argument in (*self.args, *self.kwargs.values()):
+            if type(argument) is Ref:  # the commonest case by far
+                names[argument.name] = None
+            elif isinstance(argument, list | tuple | slice):
+                names.update(dict.fromkeys(ref.name for ref in references(argument)))
+        return tuple(names)
 
     def __eq__(self, other: object) -> bool:
         return (

@@ -49,7 +49,9 @@ def test_a_case_depends_on_seed_and_index_alone(records, cases):
 def test_a_case_is_the_same_in_another_process(cases):
     script = "from misfold.generators.generator import Generator; print(Generator().case(7, 11).text, end='')"
     environment = {"PYTHONHASHSEED": "12345", "OMP_NUM_THREADS": "2", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, env=environment
+    )
     assert done.stdout == cases[11].text, done.stderr
 
 
@@ -147,7 +149,8 @@ def test_operators_are_put_in_front_of_inputs_too(records):
     grown = Generator(Options(backward=1.0, min_nodes=6, max_nodes=6), records)
     plain = Generator(Options(backward=0.0, min_nodes=6, max_nodes=6), records)
     assert all(len(grown.case(1, index).graph.nodes) == 6 for index in range(20))
-    assert [grown.case(1, i).text for i in range(5)] != [plain.case(1, i).text for i in range(5)]
+    differing = sum(grown.case(1, index).text != plain.case(1, index).text for index in range(20))
+    assert differing >= 15
 
 
 def test_exact_cases_have_small_integers_only(records):
@@ -224,7 +227,7 @@ def test_what_cannot_be_is_one_clear_error(records):
     with pytest.raises(UsageError, match="none in common"):
         Generator(Options(include=("add",)), records).case(1, 1, only=["torch.mul"])
     with pytest.raises(UsageError, match="no program could be made"):
-        Generator(Options(include=("conv2d",), bounds=Bounds(elements=1)), records).case(1, 1)
+        Generator(Options(include=("conv2d",), bounds=Bounds(total=1)), records).case(1, 1)
 
 
 @pytest.mark.parametrize(

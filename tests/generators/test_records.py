@@ -86,7 +86,9 @@ def test_a_view_in_the_aliasing_tables_was_seen_to_be_one(records):
 
 
 def test_no_file_for_a_version_says_what_there_is_and_how_to_make_one():
-    with pytest.raises(UsageError, match=r"no operator records for torch 1\.0\.0 \(shipped: .*misfold operators --collect"):
+    with pytest.raises(
+        UsageError, match=r"no operator records for torch 1\.0\.0 \(shipped: .*misfold operators --collect"
+    ):
         RecordBase.load("1.0.0")
 
 
