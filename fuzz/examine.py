@@ -99,7 +99,6 @@ class Examiner:
             "case": case.text,
             "pipeline": pipeline.to_data(),
             "repeats": repeats,
-            "folder": str(self.folder),
         }
         seconds = self.seconds * (1 + weight / 5)
         server = self.targets[target].family

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 import torch.export
 from torch.export import exported_program as _internals
+
+from .protocol import Unsupported
 
 
 class Program(torch.nn.Module):
@@ -66,14 +69,37 @@ def export(function: Callable[..., Any], inputs: Sequence[torch.Tensor], decompo
         The ExportedProgram, the same as those two calls give.
 
     Raises:
-        Exception: whatever torch raises for a program that it cannot export.
+        Unsupported: torch.export refuses: a shape or value depends on data, or an operator has no fake kernel.
+        Exception: whatever else torch raises for a program that it cannot export.
     """
-    with torch.no_grad():
-        program = torch.export.export(Program(function), tuple(inputs), strict=False)
-        if decompose:
-            with _cached_split():
-                program = program.run_decompositions(_core_table())
+    try:
+        with torch.no_grad():
+            program = torch.export.export(Program(function), tuple(inputs), strict=False)
+            if decompose:
+                with _cached_split():
+                    program = program.run_decompositions(_core_table())
+    except Exception as error:
+        if _is_refusal(error):
+            raise Unsupported(f"torch.export: {str(error).partition(chr(10))[0]}") from error
+        raise
     return program
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether an exception is torch.export's way to say that a program's shapes or values depend on its data."""
+    from torch._dynamo.exc import UserError
+    from torch._subclasses import fake_tensor
+    from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
+    refusals = (
+        UserError,
+        GuardOnDataDependentSymNode,
+        fake_tensor.DataDependentOutputException,
+        fake_tensor.DynamicOutputShapeException,
+        fake_tensor.UnsupportedOperatorException,
+    )
+    # Sizes that are not known before the program runs are called u0, u1, …: no program text has these names.
+    return isinstance(error, refusals) or re.search(r"\bu\d+\b", str(error)) is not None
 
 
 def symbolic_operator(program: Any) -> str | None:

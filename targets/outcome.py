@@ -122,6 +122,8 @@ class Outcome:
 _NORMALISE = (
     (re.compile(r"0x[0-9a-fA-F]+"), "0xN"),
     (re.compile(r"(?:/[\w.+\-@~]+)+/([\w.+\-]+)"), r"\1"),
+    # names in quotes: values, attributes, operators of the same shape of message
+    (re.compile(r"\"[^\"\n]{1,80}\"|'[^'\n]{1,80}'"), "S"),
     # One fault shows with many element types; the message's other words and the frames tell faults apart.
     (re.compile(r"\b(?:T\.|torch\.|DataType\.)?(?:bool|u?int(?:8|16|32|64)|b?float(?:16|32|64))\b"), "DTYPE"),
     (re.compile(r"\b(?:Float|Double|Half|BFloat16|Byte|Char|Short|Int|Long|Bool|UInt(?:16|32|64))\b"), "DTYPE"),
