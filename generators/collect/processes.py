@@ -9,6 +9,7 @@ import json
 import os
 import select
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -50,6 +51,7 @@ def _start(work: Callable[[Any], Any], item: Any, index: int, seconds: float) ->
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - the process ends with it
         with tempfile.TemporaryDirectory() as folder:
             # examples may write files
             os.chdir(folder)

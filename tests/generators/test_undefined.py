@@ -1,0 +1,105 @@
+"""Calls without a defined meaning are recognised before they run, and their defined neighbours are let through."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from misfold.generators.undefined import undefined
+from misfold.programs.parser import parse_graph
+
+INT32_MIN = -(2**31)
+
+
+def why(call: str, **values: torch.Tensor) -> str | None:
+    signature = ", ".join(f'{name}: "float32[1]"' for name in values)
+    (node,) = parse_graph(f"def program({signature}):\n    v0 = {call}\n    return (v0,)\n").nodes
+    return undefined(node, values)
+
+
+def floats(*items: float) -> torch.Tensor:
+    return torch.tensor(items, dtype=torch.float32)
+
+
+def ints(*items: int, dtype: torch.dtype = torch.int64) -> torch.Tensor:
+    return torch.tensor(items, dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    "call", ["x.to(torch.int8)", "x.char()", "torch.sum(x, dtype=torch.int8)", "y.copy_(x)", "x.type_as(y)"]
+)
+def test_floats_out_of_an_integer_type_s_range(call):
+    y = torch.zeros(2, dtype=torch.int8)
+    assert "range" in why(call, x=floats(1.0, 300.0), y=y)
+    assert "range" in why(call, x=floats(float("nan"), 1.0), y=y)
+    assert why(call, x=floats(-100.0, 100.5), y=y) is None
+
+
+def test_floats_to_bool_and_ints_to_ints_are_defined():
+    assert why("x.to(torch.bool)", x=floats(1e30)) is None
+    assert why("x.to(torch.int8)", x=ints(1000)) is None
+
+
+@pytest.mark.parametrize("op", ["floor_divide", "remainder", "fmod", "div"])
+def test_the_smallest_integer_by_minus_one(op):
+    low = ints(INT32_MIN, 5, dtype=torch.int32)
+    assert why(f"torch.{op}(x, y)", x=low, y=ints(3, -1, dtype=torch.int32))
+    assert why(f"torch.{op}(x, -1)", x=low)
+    assert why(f"torch.{op}(x, y)", x=low, y=ints(3, 2, dtype=torch.int32)) is None
+    assert why(f"torch.{op}(x, y)", x=ints(7, dtype=torch.int32), y=ints(-1, dtype=torch.int32)) is None
+
+
+def test_least_common_multiples_of_the_smallest_integer():
+    assert why("torch.lcm(x, y)", x=ints(INT32_MIN, dtype=torch.int32), y=ints(6, dtype=torch.int32))
+    assert why("torch.lcm(x, y)", x=ints(4), y=ints(6)) is None
+
+
+def test_shifts():
+    x = ints(1, 1, dtype=torch.int32)
+    assert why("torch.bitwise_left_shift(x, y)", x=x, y=ints(0, 32, dtype=torch.int32))
+    assert why("torch.bitwise_right_shift(x, y)", x=x, y=ints(0, -1, dtype=torch.int32))
+    assert why("x.bitwise_left_shift(40)", x=x)
+    assert why("torch.bitwise_left_shift(x, y)", x=x, y=ints(0, 31, dtype=torch.int32)) is None
+
+
+def test_two_elements_for_one_place():
+    x, source = torch.zeros(4), torch.ones(2)
+    assert why("torch.scatter(x, 0, y, z)", x=x, y=ints(1, 1), z=source)
+    assert why("torch.scatter(x, 0, y, z)", x=x, y=ints(1, 2), z=source) is None
+    assert why("torch.scatter_add(x, 0, y, z)", x=x, y=ints(1, 1), z=source) is None
+    assert why("x.index_copy(0, y, z)", x=x, y=ints(3, 3), z=source)
+    assert why("x.put(y, z)", x=x, y=ints(-1, 3), z=source)
+    assert why("x.put(y, z, accumulate=True)", x=x, y=ints(3, 3), z=source) is None
+    assert why("torch.index_put(x, (y,), z)", x=x, y=ints(0, -4), z=source)
+    assert why("torch.index_put(x, (y,), z)", x=x, y=ints(0, 2), z=source) is None
+    table = torch.zeros(3, 3)
+    assert why("torch.index_put(x, (y, z), w)", x=table, y=ints(0, 0), z=ints(1, 1), w=source)
+    assert why("torch.index_put(x, (y, z), w)", x=table, y=ints(0, 0), z=ints(1, 2), w=source) is None
+
+
+def test_scattering_repeats_only_along_the_dimension():
+    x, source = torch.zeros(3, 2), torch.ones(2, 2)
+    assert why("torch.scatter(x, 0, y, z)", x=x, y=torch.tensor([[0, 0], [1, 1]]), z=source) is None
+    assert why("torch.scatter(x, 0, y, z)", x=x, y=torch.tensor([[0, 1], [0, 2]]), z=source)
+
+
+def test_writes_to_memory_that_overlaps_or_is_read():
+    row = torch.zeros(3)
+    assert "overlapping" in why("x.add_(1)", x=row.expand(2, 3))
+    assert "reads" in why("x.add_(y)", x=row[1:], y=row[:-1])
+    assert why("x.add_(y)", x=row, y=torch.ones(3)) is None
+    assert why("torch.add(x, y)", x=row, y=row) is None
+    assert why("x.t().add_(1)".replace(".t()", ""), x=torch.zeros(2, 3).t()) is None
+
+
+def test_sequences_that_must_be_sorted():
+    assert why("torch.searchsorted(x, y)", x=floats(1, 3, 2), y=floats(1))
+    assert why("torch.searchsorted(x, y)", x=floats(1, 2, 2), y=floats(1)) is None
+    assert why("torch.bucketize(y, x)", y=floats(1), x=floats(2, 1))
+    assert why("torch.searchsorted(x, y, sorter=z)", x=floats(2, 1), y=floats(1), z=ints(1, 0)) is None
+    assert why("torch.searchsorted(x, y, sorter=z)", x=floats(2, 1), y=floats(1), z=ints(0, 1))
+
+
+def test_degrees_that_take_forever():
+    assert why("torch.special.laguerre_polynomial_l(x, y)", x=floats(0.5), y=ints(2**40))
+    assert why("torch.special.laguerre_polynomial_l(x, y)", x=floats(0.5), y=ints(5)) is None
