@@ -14,6 +14,7 @@ from typing import Annotated
 import psutil
 import typer
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
 from misfold.programs.errors import TargetError
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(targets)
     app.command()(operators)
+    app.command()(probe)
     app.command()(doctor)
     app.command()(selfcheck)
 
@@ -84,9 +86,7 @@ def operators(
 
     console = make_console()
     if collect is not None:
-        from misfold.generators.collect import collect as collect_records
-
-        console.print(escape(str(collect_records(collect))))
+        console.print(escape(str(collected(collect))))
         return
     if every:
         counts = dict.fromkeys(sorted(operator_names()), 0)
@@ -101,6 +101,42 @@ def operators(
     for name, count in counts.items():
         print(name if every else f"{count:5}  {name}")
     print(f"{len(counts)} operators" + ("" if every else f", {sum(counts.values())} records"), file=sys.stderr)
+
+
+def collected(folder: Path) -> object:
+    """Record the installed torch's operators into a folder; a summary.
+
+    Raises:
+        TargetError: what PyTorch's own test data needs is not installed.
+    """
+    try:
+        from misfold.generators.collect.collecting import collect as collect_records
+
+        return collect_records(folder)
+    except ImportError as error:
+        raise TargetError(f"collecting needs {error.name}; install it with: pip install 'misfold[collect]'") from error
+
+
+def probe(
+    target: Annotated[str, typer.Argument(help="A target's name.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write the table into.")] = Path("."),
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Operators at a time.")] = 2,
+) -> None:
+    """Measure which operators a target takes, one by one, and write the table that campaigns use."""
+    from misfold.generators.support import file_name
+
+    from ..probe import probe as measure
+    from ..probe import write_table
+
+    console = make_console()
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"probing {target}", total=None)
+        data = measure(target, jobs, lambda done, total: bar.update(task, completed=done, total=total))
+    path = output / file_name(target, registry.get(target).versions())
+    output.mkdir(parents=True, exist_ok=True)
+    write_table(data, path)
+    taken = sum(any(classes.values()) for classes in data["operators"].values())
+    console.print(f"{target} takes {taken} of {len(data['operators'])} operators; wrote {path}")
 
 
 def doctor() -> None:
