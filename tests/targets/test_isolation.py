@@ -52,6 +52,12 @@ def test_output_is_captured_per_call(slot: Slot):
     assert slot.call(S + "say", {"text": "second"}).stderr == "second\nto stderr\n"
 
 
+def test_output_is_captured_whoever_buffers_it(slot: Slot):
+    assert slot.call(S + "say_in_c", {}).stderr == "from C"
+    assert slot.call(S + "steal_output", {}).kind == "ok"
+    assert slot.call(S + "say", {"text": "seen"}).stderr == "seen\nto stderr\n"
+
+
 def test_ten_megabytes_of_output_are_cut_to_their_end(slot: Slot):
     answer = slot.call(S + "shout", {})
     assert answer.kind == "ok"

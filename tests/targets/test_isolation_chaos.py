@@ -105,6 +105,13 @@ def test_a_service_that_kills_the_zygote(make):
         assert slot.call(S + "echo", {}).kind == "ok"
 
 
+def test_a_call_during_which_the_zygote_dies_is_made_again(make, tmp_path):
+    with make() as server, Slot(server) as slot:
+        answer = slot.call(S + "kill_parent_once", {"flag": str(tmp_path / "flag")})
+        assert (answer.kind, answer.data) == ("ok", {"again": True})
+        assert server.generation == 2
+
+
 def test_a_zygote_that_cannot_come_back(tmp_path):
     flag = tmp_path / "flag"
     environment = {"PYTHONPATH": str(HOSTILE), "FLAG": str(flag)}

@@ -1,6 +1,7 @@
 """Services that do to their worker what code under test might do. Imported in workers only."""
 
 import ctypes
+import io
 import os
 import signal
 import subprocess
@@ -109,6 +110,16 @@ def grow(_request):
 def say(request):
     print(request["text"])
     os.write(2, b"to stderr\n")
+    return {}
+
+
+def say_in_c(_request):
+    ctypes.CDLL(None).printf(b"from C")
+    return {}
+
+
+def steal_output(_request):
+    sys.stdout = io.StringIO()
     return {}
 
 
@@ -231,3 +242,10 @@ def leave_children(request):
 def kill_parent(_request):
     os.kill(os.getppid(), signal.SIGKILL)
     time.sleep(1000)
+
+
+def kill_parent_once(request):
+    if os.path.exists(request["flag"]):
+        return {"again": True}
+    open(request["flag"], "w").close()
+    kill_parent(request)
