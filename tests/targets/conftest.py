@@ -15,7 +15,7 @@ HOSTILE = Path(__file__).parent / "hostile"
 
 def make_server(folder: Path, preload: tuple[str, ...] = ("hostile_services",), **limits: float) -> ForkServer:
     settings = {"seconds": 20.0, "memory": 256 << 20, "growth": 512 << 20, "calls": 10_000, **limits}
-    return ForkServer("test", preload, folder, Limits(**settings), {"PYTHONPATH": str(HOSTILE)})  # type: ignore[arg-type]
+    return ForkServer("test", preload, folder, Limits(**settings), {"PYTHONPATH": str(HOSTILE), "PYTHONUNBUFFERED": ""})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
