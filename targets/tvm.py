@@ -131,6 +131,11 @@ class TVM(Target):
 
         return run
 
+    def script(self, graph: Graph, pipeline: Pipeline) -> str:
+        from .sources import tvm_source
+
+        return tvm_source(graph, pipeline)
+
     def _import(self, function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
         """The Relax module of a function."""
         from tvm.relax.frontend.torch import from_exported_program

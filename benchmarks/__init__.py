@@ -1,0 +1,1 @@
+"""What measures misfold: every module prints one JSON object as its last line."""
