@@ -101,7 +101,7 @@ class Lane:
     def _only(self, number: int) -> list[str] | None:
         # Blocks take turns: each favours the operators of one target, so that narrow targets see long programs too.
         support = self.support.get(self.settings.targets[number % len(self.settings.targets)])
-        return None if support is None else support.operators()
+        return None if support is None else support.calls()
 
     def _check(self) -> None:
         if self.stopping():
@@ -168,7 +168,7 @@ class Lane:
         support = self.support.get(target)
         takes: list[Made] = []
         for item in made:
-            missing = None if support is None else support.missing(item.case.graph)
+            missing = None if support is None else support.refused(item.case.graph)
             if missing is None:
                 takes.append(item)
             else:
@@ -178,18 +178,20 @@ class Lane:
                 rows.append(self._row(target, "-", item, outcome, "ok"))
                 self.tally.count(target, outcome, _NOT_TAKEN)
         groups: dict[tuple[bool, bool], list[Made]] = {}
+        batches: list[list[Made]] = []
         for item in takes:
-            groups.setdefault((item.case.exact, item.case.gradient and system.gradients), []).append(item)
-        position = 0
-        for (_, gradient), members in sorted(groups.items()):
-            for start in range(0, len(members), system.batch):
-                rows += self._group(
-                    target, self._pipeline(target, number, position), members[start : start + system.batch], gradient
-                )
-                position += 1
+            if support is not None and support.fails(item.case.graph):
+                # It holds a call that is known to fail by itself: in company it would only spoil the rest.
+                batches.append([item])
+            else:
+                groups.setdefault((item.case.exact, item.case.gradient and system.gradients), []).append(item)
+        for _, members in sorted(groups.items()):
+            batches += [members[start : start + system.batch] for start in range(0, len(members), system.batch)]
+        for position, batch in enumerate(batches):
+            rows += self._group(target, self._pipeline(target, number, position), batch)
         return rows
 
-    def _group(self, target: str, pipeline: Pipeline, group: Sequence[Made], gradient: bool) -> list[dict[str, Any]]:
+    def _group(self, target: str, pipeline: Pipeline, group: Sequence[Made]) -> list[dict[str, Any]]:
         self._check()
         start, inside = time.perf_counter(), self.examiner.in_target
 
@@ -197,7 +199,7 @@ class Lane:
             self._check()
             return self.examiner.run(case, target, pipeline, weight=weight)
 
-        merged = run_merged([item.case for item in group], run, gradient)
+        merged = run_merged([item.case for item in group], run, self.examiner.targets[target].gradients)
         bad: list[tuple[Case, int, Outcome, Verdict]] = []
         rows = []
         for item, (outcome, shared) in zip(group, merged.outcomes, strict=True):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from misfold.generators.records import Record, RecordBase
-from misfold.generators.support import operand_classes
+from misfold.generators.support import FAILING, REFUSED, TAKEN, operand_classes
 from misfold.targets.isolation.limits import Limits
+from misfold.targets.outcome import FAILURES
 
 from .campaign import Servers, collect_versions, find_targets
 from .examine import Examiner
@@ -31,16 +32,20 @@ def plan(records: RecordBase) -> dict[tuple[str, str], list[Record]]:
     return groups
 
 
-def probe(target: str, jobs: int, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """The target's support table as the data of a support file: versions, and operators → operand types → taken.
+def state(kinds: set[str]) -> str:
+    """What outcomes of one-operator programs come to: one that gives values is enough to be taken."""
+    if "values" in kinds:
+        return TAKEN
+    return FAILING if kinds & FAILURES else REFUSED
 
-    A target that fails on a program takes it: failing is what a campaign wants to see.
-    """
+
+def probe(target: str, jobs: int, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """The target's support table as the data of a support file: versions, and operators → operand types → state."""
     systems = find_targets((target,))
     system = systems[target]
     groups = plan(RecordBase.load())
     pipeline = system.pipelines()[0]
-    table: dict[str, dict[str, bool]] = {}
+    table: dict[str, dict[str, str]] = {}
     todo = sorted(groups, reverse=True)
     total = len(todo)
     lock = threading.Lock()
@@ -57,12 +62,9 @@ def probe(target: str, jobs: int, progress: Callable[[int, int], None]) -> dict[
                         if not todo:
                             return
                         name, classes = todo.pop()
-                    taken = any(
-                        examiner.run(record.case(), target, pipeline).kind != "rejected"
-                        for record in groups[name, classes]
-                    )
+                    kinds = {examiner.run(record.case(), target, pipeline).kind for record in groups[name, classes]}
                     with lock:
-                        table.setdefault(name, {})[classes] = taken
+                        table.setdefault(name, {})[classes] = state(kinds)
                         progress(total - len(todo), total)
             except BaseException as error:
                 errors.append(error)

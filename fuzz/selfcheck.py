@@ -8,34 +8,37 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from misfold.oracles.selfcheck import check_case
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.isolation.slot import Slot
+
+from .produce import generator_for
 
 # Cases per call of the service: a worker that dies loses no more than this.
 CHUNK = 20
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
-    """Judge honest variants of the cases ``indices`` of ``seed`` (in a worker)."""
-    from misfold.fuzz.produce import generator_for
-    from misfold.oracles.selfcheck import judge_variants
-
+    """Judge honest evaluations of the cases ``indices`` of ``seed`` (in a worker)."""
     generator = generator_for(json.dumps(request.get("options", {})))
-    findings, evaluations, undecided = [], 0, 0
+    findings, judged, decided = [], 0, 0
     for index in request["indices"]:
-        case = generator.case(request["seed"], index)
-        for variant, verdict in judge_variants(case):
-            evaluations += 1
-            undecided += verdict.kind == "undecided"
-            if verdict.kind in ("proved", "suspect"):
-                findings.append(
-                    {
-                        "index": index, "variant": variant, "verdict": f"{verdict.kind} ({verdict.oracle})",
-                        "explanation": verdict.explanation, "case": case.text,
-                    }
-                )  # fmt: skip
-    return {"findings": findings, "evaluations": evaluations, "undecided": undecided, "cases": len(request["indices"])}
+        checked = check_case(generator.case(request["seed"], index))
+        judged, decided = judged + checked.judged, decided + checked.decided
+        for alarm in checked.alarms:
+            findings.append(
+                {
+                    "index": index, "variant": alarm.variant, "verdict": f"{alarm.verdict.kind} ({alarm.verdict.oracle})",
+                    "explanation": alarm.verdict.explanation, "case": alarm.case.text,
+                }
+            )  # fmt: skip
+    return {
+        "findings": findings,
+        "evaluations": judged,
+        "undecided": judged - decided,
+        "cases": len(request["indices"]),
+    }
 
 
 def self_check(count: int, seed: int, jobs: int) -> dict[str, Any]:

@@ -80,4 +80,5 @@ def generator_options(data: dict[str, Any]) -> Options:
     known = {item.name for item in fields(Options)}
     if not set(data) <= known:
         raise UsageError(f"unknown options of the generator: {', '.join(sorted(set(data) - known))}")
-    return Options(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    return Options(**values)

@@ -23,12 +23,16 @@ def operand_classes(graph: Graph, node: Node) -> str:
     return ",".join(names)
 
 
+#: What a one-operator program came to: values, a refusal, or a failure of the target.
+TAKEN, REFUSED, FAILING = "taken", "refused", "failing"
+
+
 @dataclass(frozen=True)
 class Support:
-    """For a target: operator -> operand classes -> whether a one-operator program of it was taken."""
+    """For a target: operator -> operand classes -> TAKEN, REFUSED or FAILING."""
 
     target: str
-    table: Mapping[str, Mapping[str, bool]]
+    table: Mapping[str, Mapping[str, str]]
 
     @staticmethod
     def load(target: str, versions: Mapping[str, str]) -> Support | None:
@@ -40,21 +44,35 @@ class Support:
 
     @cached_property
     def _taken(self) -> list[str]:
-        return sorted(name for name, classes in self.table.items() if any(classes.values()))
+        return sorted(
+            f"{name}({key})" for name, classes in self.table.items() for key, state in classes.items() if state == TAKEN
+        )
 
-    def operators(self) -> list[str]:
-        """Operators taken for some element type."""
+    def calls(self) -> list[str]:
+        """Operators with their operand classes, ``torch.add(float32,int64)``, that the target takes without failing."""
         return self._taken
 
-    def missing(self, graph: Graph) -> str | None:
-        """The first operator of a graph that the target is known not to take, or None."""
+    def state(self, graph: Graph, node: Node) -> str | None:
+        """What is known of a call: TAKEN, REFUSED, FAILING, or None. Unknown classes are as the operator's known ones
+        are, if these all are the same."""
+        classes = self.table.get(node.op)
+        if not classes:
+            return None
+        known = classes.get(operand_classes(graph, node))
+        if known is None and len(set(classes.values())) == 1:
+            known = next(iter(classes.values()))
+        return known
+
+    def refused(self, graph: Graph) -> str | None:
+        """The first call of a graph that the target is known to refuse, or None."""
         for node in graph.nodes:
-            classes = self.table.get(node.op)
-            if classes is None:
-                continue
-            if not any(classes.values()) or classes.get(operand_classes(graph, node)) is False:
+            if self.state(graph, node) == REFUSED:
                 return f"{node.op}({operand_classes(graph, node)})"
         return None
+
+    def fails(self, graph: Graph) -> bool:
+        """Whether some call of a graph is known to fail by itself."""
+        return any(self.state(graph, node) == FAILING for node in graph.nodes)
 
 
 def file_name(target: str, versions: Mapping[str, str]) -> str:

@@ -7,12 +7,14 @@ import os
 import platform
 import shutil
 import sys
+from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import psutil
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
@@ -43,7 +45,7 @@ def targets(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the systems under test, whether they can run here, and how they compile."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name in registry.targets():
         try:
             system = registry.get(name)
@@ -135,8 +137,10 @@ def probe(
     path = output / file_name(target, registry.get(target).versions())
     output.mkdir(parents=True, exist_ok=True)
     write_table(data, path)
-    taken = sum(any(classes.values()) for classes in data["operators"].values())
-    console.print(f"{target} takes {taken} of {len(data['operators'])} operators; wrote {path}")
+    states = Counter(state for classes in data["operators"].values() for state in classes.values())
+    console.print(
+        f"{target}: {', '.join(f'{count} {name}' for name, count in states.most_common())} calls; wrote {path}"
+    )
 
 
 def doctor() -> None:
