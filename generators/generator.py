@@ -31,6 +31,10 @@ ATTEMPTS = 60
 PATIENCE = 12
 # Adapting calls per placement: with more, programs would consist of them.
 ADAPTING = 2
+# How often another record of an operator is drawn when none of its element types are there yet.
+AGAIN = 3
+# PyTorch's samples are fond of tensors without elements; a program in which everything is empty tests little.
+EMPTY = 0.1
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ class _Pool:
     def operator(self, random: Random) -> str:
         return self.names[_pick(random, self._sums)]
 
-    def choice(self, random: Random) -> Choice | None:
-        """A way to call a random operator, by the weights of its element types."""
+    def choice(self, random: Random, dtypes: Collection[str] = ()) -> Choice | None:
+        """A way to call a random operator, by the weights of its element types; preferably one with some of ``dtypes``,
+        since a program should not consist of casts."""
         op = self.operator(random)
         found = self._entries.get(op)
         if found is None:
@@ -71,11 +76,17 @@ class _Pool:
         entries, sums = found
         if not entries or not sums[-1]:
             return None
-        return entries[_pick(random, sums)]
+        chosen = entries[_pick(random, sums)]
+        for _ in range(AGAIN if dtypes else 0):
+            if any(name in dtypes for name in chosen.dtypes):
+                break
+            chosen = entries[_pick(random, sums)]
+        return chosen
 
     def _weight(self, entry: Choice) -> float:
         # A record is as likely as its rarest element type.
-        return min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
+        weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
+        return weight * EMPTY if entry.empty else weight
 
 
 def _pick(random: Random, sums: Sequence[float]) -> int:
@@ -172,7 +183,7 @@ class Generator:
                 if grown is not None:
                     builder = placer.builder = grown
                     continue
-            choice = pool.choice(random)
+            choice = pool.choice(random, {live.type.dtype.name for live in builder.values})
             if choice is None:
                 continue
             record = choice.record

@@ -25,7 +25,7 @@ from .undefined import last_name
 # Fresh inputs are kept smaller than the bounds allow: what is costly is compiling, not size.
 INPUT_ELEMENTS = 4096
 # How many values are looked at for one argument.
-LOOKED_AT = 6
+LOOKED_AT = 8
 
 # These read memory by absolute position: what they give depends on a layout that only inputs promise.
 BY_POSITION = frozenset("as_strided as_strided_ as_strided_scatter as_strided_copy".split())
@@ -37,6 +37,10 @@ class Choice(Protocol):
     @property
     def dtypes(self) -> Sequence[str]:
         """Element types of the inputs and outputs."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether a tensor in it has no elements."""
 
     @property
     def exact(self) -> bool:
@@ -133,8 +137,9 @@ class Placer:
 
     def _takes_values(self, record: Record, name: str) -> bool:
         """Whether a value from elsewhere may stand for an argument."""
-        last = last_name(record.op)
-        return record.recipes[name]["draw"] not in WHOLE and last not in BY_POSITION
+        recipe = record.recipes[name]
+        fixed = recipe["draw"] == "integers" and recipe["low"] == recipe["high"]
+        return recipe["draw"] not in WHOLE and not fixed and last_name(record.op) not in BY_POSITION
 
     # -- the first argument decides the sizes ---------------------------------------------------------------------
 
@@ -157,9 +162,11 @@ class Placer:
             if fitted is not None:
                 return fitted
             placement.shape, placement.sizes = None, {}
-        if adapter.budget < 1 or self.random.random() < 0.5:
+        if adapter.budget < 1 or self.random.random() < 0.3:
             return None
-        for live in looked_at[:2]:
+        # Another shape is closer than another element type.
+        looked_at.sort(key=lambda live: live.type.dtype is not kind.dtype)
+        for live in looked_at[:3]:
             if not self._usable(record, live, False):
                 continue
             if record.pointwise and live.type.rank <= 5:

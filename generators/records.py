@@ -114,12 +114,14 @@ class Record:
 
 
 _DTYPES = re.compile(rb'\\"([a-z]+[0-9]*)\[')
+# a dimension of 0 in a type, behind "[" or ", " and in front of "]" or ","
+_EMPTY = re.compile(rb'\\"[a-z]+[0-9]*\[(?:[0-9]+, )*0[\],]')
 
 
 class Entry:
     """A line of the file: what is needed to choose it is read off at once, the record parsed when asked for."""
 
-    __slots__ = ("_line", "_record", "dtypes", "exact")
+    __slots__ = ("_line", "_record", "dtypes", "empty", "exact")
 
     def __init__(self, line: bytes):
         self._line = line
@@ -127,6 +129,8 @@ class Entry:
         #: element types of the inputs and outputs
         self.dtypes = tuple(dict.fromkeys(name.decode() for name in _DTYPES.findall(line)))
         self.exact = b'"exact": true' in line
+        #: whether a tensor in it has no elements
+        self.empty = _EMPTY.search(line) is not None
 
     @property
     def record(self) -> Record:

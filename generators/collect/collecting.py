@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,10 +44,18 @@ class Summary:
         return "\n".join(lines)
 
 
-def collect(folder: Path | str, *, jobs: int = 2, cap: int = CAP, only: str | None = None) -> Summary:
+def collect(
+    folder: Path | str,
+    *,
+    jobs: int = 2,
+    cap: int = CAP,
+    only: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
     """Make the file of records for the installed torch in ``folder``, and say what is in it.
 
-    Takes some minutes. ``only`` restricts to sources whose name holds the text. The file is the same on every run.
+    Takes some minutes. ``only`` restricts to sources whose name holds the text; ``progress`` is called with the numbers
+    of sources done and to do. The file is the same on every run.
 
     Raises:
         ImportError: PyTorch's test data needs ``expecttest`` and ``scipy``.
@@ -66,6 +73,7 @@ def collect(folder: Path | str, *, jobs: int = 2, cap: int = CAP, only: str | No
     summary = Summary(Path(folder) / file_name(torch.__version__), torch.__version__.partition("+")[0])
     found: dict[int, list[dict[str, Any]]] = {}
     again = list(range(len(items)))
+    done = 0
     for cautious in (False, True):
 
         def work(index: int, cautious: bool = cautious) -> Any:
@@ -76,14 +84,16 @@ def collect(folder: Path | str, *, jobs: int = 2, cap: int = CAP, only: str | No
         failed = {}
         for result in fork_map(work, again, jobs=jobs, seconds=SECONDS):
             index = again[result.index]
+            done += 1
+            if progress is not None:
+                progress(done, len(items))
             if result.failure is not None:
                 failed[index] = result.failure
             else:
                 found[index] = result.data["records"]
                 summary.dropped.update(result.data["dropped"])
         again = sorted(failed)
-        if again:
-            print(f"again, more cautiously: {', '.join(items[index][0] for index in again)}", file=sys.stderr)
+        done -= len(again)
     summary.failed = {items[index][0]: failed[index].strip().splitlines()[-1] for index in again}
     merged = select(record for index in sorted(found) for record in found[index])
     chosen = {op: limited(records, cap) for op, records in sorted(merged.items())}
