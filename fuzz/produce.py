@@ -14,6 +14,7 @@ from misfold.generators.records import RecordBase
 from misfold.oracles import reference
 from misfold.oracles.reference import evaluate
 from misfold.programs.case import Case, parse_case
+from misfold.targets import execution
 from misfold.targets.eager import Eager
 from misfold.targets.running import run_case
 
@@ -34,6 +35,7 @@ def generator_for(options: str) -> Generator:
 
 def warm_up() -> None:
     """Import torch and all that making and judging cases needs; once, in the fork server."""
+    execution.warm_up()
     reference.warm_up()
     path = os.environ.get("MISFOLD_RECORDS")
     _records(path or None)

@@ -27,12 +27,16 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         checked = check_case(generator.case(request["seed"], index))
         judged, decided = judged + checked.judged, decided + checked.decided
         for alarm in checked.alarms:
+            verdict = alarm.verdict
             findings.append(
                 {
-                    "index": index, "variant": alarm.variant, "verdict": f"{alarm.verdict.kind} ({alarm.verdict.oracle})",
-                    "explanation": alarm.verdict.explanation, "case": alarm.case.text,
+                    "index": index,
+                    "variant": alarm.variant,
+                    "verdict": f"{verdict.kind} ({verdict.oracle})",
+                    "explanation": verdict.explanation,
+                    "case": alarm.case.text,
                 }
-            )  # fmt: skip
+            )
     return {
         "findings": findings,
         "evaluations": judged,
