@@ -170,6 +170,7 @@ def error_of(text):
         ('"seed": 7', '"seed": ' + "[" * 40 + "]" * 40, 19, "nested too deeply", "16 levels"),
         ('"exact": True', '"exact": 1', 18, "exact must be True or False", None),
         ('    "x1": {"draw"', '    "x2": {"draw"', 10, "a recipe for x2, which is not an input", None),
+        ('    "x1": {"draw"', '    "x\\n\\x1b": {"draw"', 10, "a recipe for x\\n\\x1b, which is not an input", None),
         ('    "x1": {"draw": "integers", "seed": 4, "low": -4, "high": 4},\n', "", 8, "input x1 has no recipe", None),
         ('"draw": "normal", ', "", 9, "input x0: not an input recipe", "one of normal"),
         ('"scale": 2.0', '"width": 2.0', 9, "input x0: unknown parameter 'width'", "scale"),
