@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,6 +31,9 @@ from .tally import Tally
 
 # Seconds that confirming findings may go on after the campaign's time is over.
 GRACE = 60.0
+# Seconds that blocks under way may take to finish after the campaign's time is over; later they are dropped, and made
+# again when the campaign is resumed.
+FINISH = 20.0
 # Seconds between two kept snapshots of the counters.
 SAMPLE = 10.0
 
@@ -145,18 +148,28 @@ class Stop:
 
     def __init__(self) -> None:
         self.signals = 0
-        self.over = False
+        self.ended: float | None = None
 
     def on_signal(self, _number: int, _frame: Any) -> None:
         self.signals += 1
         if self.signals >= 2:
             raise KeyboardInterrupt
 
+    def end(self) -> None:
+        """The campaign's time is over, or it cannot go on."""
+        self.ended = self.ended or time.monotonic()
+
     def soon(self) -> bool:
+        """A user wants it to stop."""
         return self.signals > 0
 
+    def cut(self) -> bool:
+        """Blocks under way are to be dropped."""
+        return self.soon() or (self.ended is not None and time.monotonic() > self.ended + FINISH)
+
     def no_more(self) -> bool:
-        return self.over or self.signals > 0
+        """No further block is to be begun."""
+        return self.soon() or self.ended is not None
 
 
 class Runner:
@@ -214,7 +227,7 @@ class Runner:
                     thread.start()
                 self._watch(threads, watch)
             finally:
-                self.stop.over = True
+                self.stop.end()
                 servers.close()
                 self._account()
                 self.store.close()
@@ -227,7 +240,7 @@ class Runner:
             watch(self)
             moment = time.monotonic()
             if self.settings.time is not None and moment - self.started >= self.settings.time:
-                self.stop.over = True
+                self.stop.end()
             if moment - sampled >= SAMPLE and not self.errors:
                 sampled = moment
                 self._sample()
@@ -242,7 +255,7 @@ class Runner:
             self.store.add_statistic(self.campaign, time.monotonic() - self.started, self.tally.snapshot())
         except MisfoldError as error:
             self.errors.append(error)
-            self.stop.over = True
+            self.stop.end()
 
     def _account(self) -> None:
         """Add the time since the last account to the campaign's running time."""
@@ -267,7 +280,7 @@ class Runner:
         investigator = Investigator(self.store, self.campaign, examiner, self.versions, time.time, self.stop.soon)
         lane = Lane(
             self.settings, self.store, self.campaign, examiner, investigator,
-            self._support(), self.tally, self.pending, self.stop.soon,
+            self._support(), self.tally, self.pending, self.stop.cut,
         )  # fmt: skip
         try:
             while not self.stop.no_more():
@@ -275,16 +288,15 @@ class Runner:
                 block = self._block()
                 if block is None:
                     break
-                lane.block(block, self.settings.count)
+                with suppress(Stopped):
+                    lane.block(block, self.settings.count)
             # What is left to confirm: all of it after a count, as long as the grace lasts after a time.
-            until = time.monotonic() + (self.grace if self.stop.over else float("inf"))
+            until = time.monotonic() + (self.grace if self.stop.ended else float("inf"))
             while self.pending and not self.stop.soon() and time.monotonic() < until:
                 lane.triage(1.1, once=True)
-        except Stopped:
-            pass
         except BaseException as error:
             self.errors.append(error)
-            self.stop.over = True
+            self.stop.end()
         finally:
             examiner.close()
 

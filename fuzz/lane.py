@@ -75,17 +75,17 @@ class Lane:
         indices = list(range(number * BLOCK, last))
         only = self._only(number)
         made, rows = self._make(indices, only)
+        self.tally.count_cases(len(made), len(indices) - len(made))
         outcomes: list[dict[str, Any]] = []
         for target in self.settings.targets:
             outcomes += self._target(target, number, made)
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
-        self.tally.count_cases(len(made), len(indices) - len(made))
         self.tally.spend("store", time.perf_counter() - start)
 
     def triage(self, share: float, once: bool = False) -> None:
         """Investigate pending findings, as long as triage has had no more than ``share`` of the lanes' time."""
-        while self.pending and not self.stopping() and self.tally.share("triage") < share:
+        while self.pending and self.tally.share("triage") < share:
             try:
                 finding = self.pending.popleft()
             except IndexError:

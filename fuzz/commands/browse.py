@@ -58,12 +58,11 @@ def bug_data(store: Store, bug: Bug) -> dict[str, Any]:
 
 def bug_table(store: Store, bugs: list[Bug]) -> Table:
     """Bugs, one row each."""
-    grid = Table(box=None, pad_edge=False)
-    for column in ("bug", "target", "kind", "verdict"):
-        grid.add_column(column, no_wrap=True)
-    grid.add_column("seen", justify="right")
-    grid.add_column("script", no_wrap=True)
-    grid.add_column("what", overflow="ellipsis", no_wrap=True)
+    # The title takes what the other columns leave: they have the widths of their longest usual contents.
+    grid = Table(box=None, pad_edge=False, expand=True)
+    for column, width in (("bug", 4), ("target", 11), ("kind", 13), ("verdict", 7), ("seen", 4), ("script", 10)):
+        grid.add_column(column, no_wrap=True, min_width=width)
+    grid.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
     for bug in bugs:
         data = bug_data(store, bug)
         kind = "wrong result" if bug.kind == "values" else bug.kind
