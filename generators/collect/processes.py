@@ -5,6 +5,7 @@ The parent must have one thread (torch's pools not started). What a child return
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import select
@@ -51,6 +52,7 @@ def _start(work: Callable[[Any], Any], item: Any, index: int, seconds: float) ->
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+        faulthandler.disable()  # a crash is told by its signal
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - the process ends with it
         with tempfile.TemporaryDirectory() as folder:
             # examples may write files

@@ -227,7 +227,7 @@ def test_what_cannot_be_is_one_clear_error(records):
     with pytest.raises(UsageError, match="none in common"):
         Generator(Options(include=("add",)), records).case(1, 1, only=["torch.mul"])
     with pytest.raises(UsageError, match="no program could be made"):
-        Generator(Options(include=("conv2d",), bounds=Bounds(total=1)), records).case(1, 1)
+        Generator(Options(include=("conv2d",), dtypes={"bool": 1.0}), records).case(1, 1)
 
 
 @pytest.mark.parametrize(
