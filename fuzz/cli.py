@@ -7,8 +7,6 @@ import sys
 from typing import NoReturn
 
 import typer
-from click.exceptions import ClickException
-from click.exceptions import Exit as ClickExit
 from rich.console import Console
 
 from misfold.programs.errors import MisfoldError, StoreError
@@ -38,10 +36,12 @@ def main() -> NoReturn:
     """Entry point. A user's mistake is one line on standard error and exit status 2, never a traceback."""
     try:
         code = app(standalone_mode=False)
-    except ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        # Without arguments the help has been printed, and there is no message.
+        if error.format_message():
+            print(f"misfold: {error.format_message()} (see: misfold --help)", file=sys.stderr)
         sys.exit(error.exit_code)
-    except ClickExit as error:
+    except typer.Exit as error:
         sys.exit(error.exit_code)
     except MisfoldError as error:
         Console(stderr=True, soft_wrap=True).print(f"misfold: {error}", style="red", markup=False, highlight=False)
