@@ -87,10 +87,11 @@ class Noise:
             return
         if absolute:
             data.add_(signs * data.sign(), alpha=absolute)
-        data.addcmul_(data, signs, value=relative)
+        # as a factor, so that infinities stay what they are
+        data.mul_((signs * relative).add_(1.0))
         if scale is not None:
             data.addcmul_(scale, self.signs(data.shape).to(scale.dtype), value=scale_factor)
 
     def disturbed(self, tensor: torch.Tensor, relative: float) -> torch.Tensor:
         """A disturbed copy, through which gradients flow."""
-        return tensor * (1.0 + relative * self.signs(tensor.shape))
+        return tensor * (self.signs(tensor.shape) * relative).add_(1.0)

@@ -32,9 +32,9 @@ class Expected:
     shape: tuple[int, ...]
     exact: bool = False
     reason: str | None = None
-    data: bytes = b""
-    spread: bytes = b""
-    decided: bytes = b""
+    data: bytes = field(default=b"", repr=False)
+    spread: bytes = field(default=b"", repr=False)
+    decided: bytes = field(default=b"", repr=False)
 
     def values(self) -> np.ndarray:
         """The float64 values, in shape."""

@@ -1,0 +1,251 @@
+"""Verdicts, one rule after the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from misfold.oracles.judge import judge
+from misfold.oracles.reference import Reference, evaluate
+from misfold.oracles.verdict import Verdict
+from misfold.programs.case import Case
+from misfold.targets.eager import Eager
+from misfold.targets.outcome import Failure, Outcome, TensorValue
+from misfold.targets.running import run_case
+
+from .programs import HARD, integers, make_case, values
+
+EXACT = HARD["small integers in float"]
+ROUNDED = HARD["softmax"]
+
+
+def run(case: Case) -> tuple[Outcome, Reference]:
+    eager = run_case(Eager(), case)
+    return eager, evaluate(case, eager)
+
+
+def altered(outcome: Outcome, index: int, change) -> Outcome:  # type: ignore[no-untyped-def]
+    """The outcome with one output's elements changed by a function of a flat array."""
+    value = outcome.values[index]
+    flat = value.array().copy().reshape(-1)
+    change(flat)
+    items = list(outcome.values)
+    items[index] = replace(value, data=flat.tobytes())
+    return replace(outcome, values=tuple(items))
+
+
+def verdict_on(case: Case, change, index: int = 0) -> Verdict:  # type: ignore[no-untyped-def]
+    eager, reference = run(case)
+    verdict = judge(case, eager, reference, altered(eager, index, change), aliases=False)
+    assert len(verdict.explanation.splitlines()) <= 3
+    return verdict
+
+
+def add(amount: float, at: int = 0):  # type: ignore[no-untyped-def]
+    def change(flat: np.ndarray) -> None:
+        flat[at] += amount
+
+    return change
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_eager_agrees_with_itself(name: str) -> None:
+    eager, reference = run(HARD[name])
+    assert not judge(HARD[name], eager, reference, eager, aliases=True).bad
+
+
+def test_one_bit_in_exact_arithmetic_is_proved() -> None:
+    verdict = verdict_on(EXACT, add(1.0))
+    assert (verdict.kind, verdict.oracle, verdict.output, verdict.supports) == ("proved", "values", "out0", "eager")
+    assert "exact" in verdict.explanation
+
+
+def test_zeros_of_either_sign_are_equal() -> None:
+    case = make_case("v0 = torch.relu(x0); return (v0,)", {"x0": "float32[3]"}, {"x0": values(0, 1, 2)})
+
+    def negate(flat: np.ndarray) -> None:
+        flat[0] = -0.0
+
+    assert verdict_on(case, negate).kind == "ok"
+
+
+def test_an_ulp_of_a_rounded_value_is_no_fault() -> None:
+    def nudge(flat: np.ndarray) -> None:
+        flat[:] = np.nextafter(flat, np.float32(2.0))
+
+    assert verdict_on(ROUNDED, nudge).kind == "ok"
+
+
+def test_a_wrong_value_is_suspect_and_float64_takes_a_side() -> None:
+    verdict = verdict_on(ROUNDED, add(1e-4, 5))
+    assert (verdict.kind, verdict.oracle, verdict.output, verdict.supports) == ("suspect", "values", "out0", "eager")
+    assert "float64 supports eager" in verdict.explanation
+    assert verdict.score > 10
+
+
+def test_the_worst_output_is_reported() -> None:
+    case = make_case("v0 = torch.exp(x0); v1 = torch.sin(x0); return v0, v1", {"x0": "float32[9]"})
+    eager, reference = run(case)
+    both = altered(altered(eager, 0, add(1e-3)), 1, add(1.0))
+    assert judge(case, eager, reference, both, aliases=False).output == "out1"
+
+
+def test_where_eager_is_far_off_nothing_is_claimed() -> None:
+    eager, reference = run(ROUNDED)
+    broken = altered(eager, 0, add(0.1))
+    assert not judge(ROUNDED, broken, reference, altered(eager, 0, add(0.2, 1)), aliases=False).bad
+
+
+def test_a_missing_infinity_is_suspect() -> None:
+    case = make_case("v0 = torch.log(x0); return (v0,)", {"x0": "float32[3]"}, {"x0": values(0, 1, 2)})
+    verdict = verdict_on(case, lambda flat: flat.__setitem__(0, -100.0))
+    assert (verdict.kind, verdict.oracle) == ("suspect", "nonfinite")
+
+
+def test_nan_in_place_of_a_number_is_suspect() -> None:
+    assert verdict_on(ROUNDED, add(float("nan"))).kind == "suspect"
+
+
+def test_a_decided_truth_value_that_differs_is_suspect() -> None:
+    def flip(flat: np.ndarray) -> None:
+        flat[0] = not flat[0]
+
+    assert verdict_on(HARD["matmul into comparison"], flip, 1).kind == "suspect"
+
+
+def test_an_undecided_truth_value_may_differ() -> None:
+    case = make_case(
+        "v0 = torch.mul(x0, 0.1); v1 = torch.gt(v0, x1); return (v1,)",
+        {"x0": "float32[1]", "x1": "float32[1]"},
+        {"x0": values(3.0), "x1": values(0.3)},
+    )
+    assert verdict_on(case, lambda flat: flat.__setitem__(0, not flat[0])).kind == "undecided"
+
+
+def test_indices_of_ties_may_differ() -> None:
+    assert verdict_on(HARD["argmax under ties"], add(1)).kind == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("kind", "oracle"),
+    [("crash", "crash"), ("hang", "hang"), ("stamped", "memory"), ("compile-error", "compile"), ("run-error", "run")],
+)
+def test_failures_of_a_target_are_proved(kind: str, oracle: str) -> None:
+    eager, reference = run(ROUNDED)
+    outcome = Outcome(kind, failure=Failure("KeyError", "one\ntwo\nthree\nfour"))
+    verdict = judge(ROUNDED, eager, reference, outcome, aliases=False)
+    assert (verdict.kind, verdict.oracle) == ("proved", oracle)
+    assert len(verdict.explanation.splitlines()) == 3
+
+
+@pytest.mark.parametrize("message", ["std::bad_alloc", "DefaultCPUAllocator: can't allocate memory", "MemoryError"])
+def test_running_out_of_memory_is_nobodys_fault(message: str) -> None:
+    eager, reference = run(ROUNDED)
+    outcome = Outcome("run-error", failure=Failure("RuntimeError", message))
+    assert judge(ROUNDED, eager, reference, outcome, aliases=False).kind == "undecided"
+
+
+def test_rejection_is_no_fault() -> None:
+    eager, reference = run(ROUNDED)
+    outcome = Outcome("rejected", failure=Failure("Unsupported", "no", operator="torch.softmax"))
+    verdict = judge(ROUNDED, eager, reference, outcome, aliases=False)
+    assert (verdict.kind, verdict.oracle) == ("ok", "rejected")
+    assert "torch.softmax" in verdict.explanation
+
+
+def test_nothing_is_claimed_where_eager_fails() -> None:
+    failed = Outcome("run-error", failure=Failure("RuntimeError", "no"))
+    assert judge(ROUNDED, failed, None, Outcome("crash"), aliases=False).kind == "undecided"
+
+
+def test_an_error_on_an_undefined_program_is_undecided() -> None:
+    case = make_case("v0 = x0.to(torch.int8); return (v0,)", {"x0": "float32[4]"}, {"x0": values(1000.0)})
+    eager, reference = run(case)
+    outcome = Outcome("run-error", failure=Failure("ValueError", "out of range"))
+    assert judge(case, eager, reference, outcome, aliases=False).kind == "undecided"
+    assert judge(case, eager, reference, replace(outcome, kind="crash"), aliases=False).kind == "proved"
+
+
+def changed_value(outcome: Outcome, **fields: object) -> Outcome:
+    return replace(outcome, values=(replace(outcome.values[0], **fields), *outcome.values[1:]))  # type: ignore[arg-type]
+
+
+def test_structure() -> None:
+    case = make_case("v0 = torch.exp(x0); return (v0,)", {"x0": "float32[2, 3]"})
+    eager, reference = run(case)
+    value = eager.values[0]
+    wrong = {
+        "shape": changed_value(eager, shape=(3, 2), strides=(2, 1)),
+        "dtype": changed_value(eager, dtype="float64", data=value.array().astype(np.float64).tobytes()),
+        "outputs": replace(eager, values=(value, value)),
+    }
+    for oracle, outcome in wrong.items():
+        verdict = judge(case, eager, reference, outcome, aliases=False)
+        assert (verdict.kind, verdict.oracle) == ("proved", oracle)
+
+
+def test_a_target_that_promises_views_must_give_them() -> None:
+    case = make_case("v0 = x0.transpose(0, 1); v1 = torch.exp(x0); return v0, v1", {"x0": "float32[2, 3]"})
+    eager, reference = run(case)
+    assert eager.values[0].alias == "x0"
+    copied = changed_value(eager, alias=None)
+    compact = changed_value(eager, strides=(2, 1))
+    kept = replace(eager, values=(eager.values[0], replace(eager.values[1], alias="x0")))
+    for outcome, oracle in ((copied, "aliasing"), (compact, "strides"), (kept, "aliasing")):
+        verdict = judge(case, eager, reference, outcome, aliases=True)
+        assert (verdict.kind, verdict.oracle) == ("proved", oracle)
+        assert judge(case, eager, reference, outcome, aliases=False).kind == "ok"
+
+
+def test_whether_reshape_copies_is_nobodys_promise() -> None:
+    case = make_case("v0 = torch.reshape(x0, (6,)); return (v0,)", {"x0": "float32[2, 3]"})
+    eager, reference = run(case)
+    assert judge(case, eager, reference, changed_value(eager, alias=None), aliases=True).kind == "ok"
+
+
+def test_strides_of_single_elements_do_not_show() -> None:
+    case = make_case("v0 = x0.transpose(0, 1); return (v0,)", {"x0": "float32[1, 3]"})
+    eager, reference = run(case)
+    assert eager.values[0].strides == (1, 3)
+    assert judge(case, eager, reference, changed_value(eager, strides=(1, 1)), aliases=True).kind == "ok"
+
+
+def test_inputs_must_be_left_as_eager_leaves_them() -> None:
+    case = make_case("v0 = x0.add_(1); return (v0,)", {"x0": "float32[3]", "x1": "float32[3]"}, {"x0": integers(1, 3)})
+    eager, reference = run(case)
+    written = eager.mutated[0]
+    assert isinstance(written, TensorValue)
+    off = replace(written, data=(written.array() + 1).tobytes())
+    for mutated, kind in (((None, None), "proved"), ((written, written), "proved"), ((off, None), "proved")):
+        verdict = judge(case, eager, reference, replace(eager, mutated=mutated), aliases=True)
+        assert (verdict.kind, verdict.oracle) == (kind, "mutation")
+
+
+def test_gradients_are_judged() -> None:
+    case = HARD["gradient of a norm"]
+    eager, reference = run(case)
+    gradient = eager.gradients[0]
+    assert gradient is not None
+    wrong = gradient.array().copy()
+    wrong[0, 0] += 1e-3
+    verdict = judge(
+        case, eager, reference, replace(eager, gradients=(replace(gradient, data=wrong.tobytes()),)), aliases=False
+    )
+    assert (verdict.kind, verdict.oracle, verdict.output) == ("suspect", "gradients", "grad0")
+    assert judge(case, eager, reference, replace(eager, gradients=()), aliases=False).kind == "ok"
+
+
+def test_nondeterminism_is_told_apart() -> None:
+    eager, reference = run(ROUNDED)
+    shaky = replace(eager, facts={"stable": False})
+    verdict = judge(ROUNDED, eager, reference, shaky, aliases=False)
+    assert (verdict.kind, verdict.oracle) == ("suspect", "nondeterminism")
+    assert judge(ROUNDED, shaky, reference, eager, aliases=False).kind == "undecided"
+
+
+def test_without_a_reference_only_structure_is_judged() -> None:
+    eager, _ = run(ROUNDED)
+    assert judge(ROUNDED, eager, None, altered(eager, 0, add(1.0)), aliases=False).kind == "undecided"
+    assert judge(ROUNDED, eager, None, replace(eager, values=()), aliases=False).kind == "proved"
