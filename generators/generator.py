@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import warnings
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
@@ -90,7 +91,7 @@ class _Pool:
 
 
 def _pick(random: Random, sums: Sequence[float]) -> int:
-    return min(bisect_left(sums, random.random() * sums[-1]), len(sums) - 1)
+    return bisect_left(sums, random.random() * sums[-1], 0, len(sums) - 1)
 
 
 class Generator:
@@ -204,8 +205,11 @@ class Generator:
         ]
         found: list[torch.Tensor | None] = []
         try:
+            function = to_function(case.graph)
+            # Its text is kept for tracebacks; a campaign makes millions.
+            linecache.cache.pop(function.__code__.co_filename, None)
             with torch.set_grad_enabled(case.gradient):
-                outputs = to_function(case.graph)(*tensors)
+                outputs = function(*tensors)
             if case.gradient:
                 found = gradients(outputs, tensors)
         except REFUSALS:
@@ -215,7 +219,9 @@ class Generator:
         for live, tensor in zip(returned, outputs, strict=True):
             if type_of(tensor) != live.type or not (loose or torch.equal(tensor, live.tensor)):
                 return None
-        if not mode.special and not all_finite([*outputs, *(item for item in found if item is not None)]):
+        # Without gradients the outputs are equal to values that were found finite when they were made.
+        fresh = [*outputs, *(item for item in found if item is not None)] if case.gradient else []
+        if not mode.special and not all_finite(fresh):
             return None
         return Generated(case, tuple(tensors), tuple(outputs), tuple(found))
 

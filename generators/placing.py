@@ -183,9 +183,9 @@ class Placer:
 
     def _look(self, existing: list[Live]) -> list[Live]:
         """Some values in random order, unused ones rather first: they would be loose ends."""
-        count = min(LOOKED_AT, len(existing))
-        chosen = self.random.sample(existing, count)
-        chosen.sort(key=lambda live: live.uses > 0 and self.random.random() < 0.6)
+        random, count = self.random.random, len(existing)
+        chosen = [existing[int(random() * count)] for _ in range(min(LOOKED_AT, count))]
+        chosen.sort(key=lambda live: live.uses > 0 and random() < 0.6)
         return chosen
 
     def _usable(self, record: Record, live: Live, writes: bool) -> bool:

@@ -28,6 +28,10 @@ _VIEWS = frozenset(
 )
 # torch.nn.functional.unfold gathers patches; only Tensor.unfold is a view.
 _NOT_VIEWS = frozenset({"torch.nn.functional.unfold"})
+# Operators of several tensors any of which the output may share; the others share their first argument alone.
+_JOINS = frozenset(
+    "atleast_1d atleast_2d atleast_3d broadcast_tensors meshgrid cartesian_prod block_diag einsum tensordot".split()
+)
 # Operators whose outputs are views of one new tensor.
 _SHARED_OUTPUTS = frozenset({"nonzero", "unravel_index"})
 
@@ -58,11 +62,9 @@ def written_arguments(node: Node) -> tuple[str, ...]:
     names: list[str] = []
     first = node.args[0] if node.args else node.kwargs.get("input")
     if isinstance(first, Ref):
-        if last.endswith("_") and not last.endswith("__"):
-            names.append(first.name)
-        elif node.kwargs.get("inplace") is True:
-            names.append(first.name)
-        elif last in _INPLACE_AT and _at(node, _INPLACE_AT[last], "inplace") is True:
+        in_place = last.endswith("_") and not last.endswith("__")
+        flagged = _at(node, _INPLACE_AT.get(last, len(node.args)), "inplace") is True
+        if in_place or flagged:
             names.append(first.name)
     if node.op in _STATISTICS:
         mean, variance, flag = _STATISTICS[node.op]
@@ -98,11 +100,24 @@ def may_be_view(node: Node) -> bool:
     return bool(written_arguments(node)) or (last in _VIEWS and node.op not in _NOT_VIEWS)
 
 
+def _shared_arguments(node: Node) -> tuple[str, ...]:
+    """Names of the values whose memory an output of the node may share."""
+    if not may_be_view(node):
+        return ()
+    written = written_arguments(node)
+    if written:
+        return written
+    first = node.args[0] if node.args else node.kwargs.get("input")
+    if isinstance(first, Ref) and node.op.rpartition(".")[2] not in _JOINS:
+        return (first.name,)
+    return node.uses
+
+
 def aliases(graph: Graph) -> dict[str, str]:
     """For every value one representative of all values that may share memory with it (the earliest)."""
     root: dict[str, str] = {value.name: value.name for value in graph.inputs}
     for node in graph.nodes:
-        shared = [root[name] for name in node.uses] if may_be_view(node) else []
+        shared = [root[name] for name in _shared_arguments(node)]
         together = node.op.rpartition(".")[2] in _SHARED_OUTPUTS
         for value in node.outputs:
             root[value.name] = shared[0] if shared else node.outputs[0].name if together else value.name

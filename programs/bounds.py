@@ -75,10 +75,13 @@ def multiply_adds(node: Node, types: Mapping[str, TensorType], outputs: Sequence
 
     ``types`` are those of the node's arguments by name, ``outputs`` those of its outputs as far as they are known.
     """
-    inputs = [types[ref.name] for ref in node.references() if ref.name in types]
     formula = _formula(node.op)
+    if formula is None:
+        known = [types[name] for name in node.uses if name in types]
+        return sum([kind.elements for kind in known]) + sum([kind.elements for kind in outputs])
+    inputs = [types[ref.name] for ref in node.references() if ref.name in types]
     plain = sum(kind.elements for kind in inputs) + sum(kind.elements for kind in outputs)
-    if formula is None or not inputs:
+    if not inputs:
         return plain
     return plain + formula(node, types, inputs, outputs)
 

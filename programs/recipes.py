@@ -97,7 +97,9 @@ def draw(recipe, shape, dtype):
     an integer type's range wrap around; floats are truncated and clipped to 64 bits first, NaN becoming 0.
     """
     kind = recipe["draw"]
-    count = int(np.prod(shape, dtype=np.int64))
+    count = 1
+    for dim in shape:
+        count *= int(dim)
     random = np.random.Generator(np.random.PCG64(recipe.get("seed", 0)))
     if kind == "normal":
         array = random.standard_normal(count) * recipe.get("scale", 1.0) + recipe.get("shift", 0.0)

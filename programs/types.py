@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import prod
 
 from .dtypes import DTYPES, DType
@@ -52,9 +52,9 @@ class TensorType:
         dtype = DTYPES[dtype] if isinstance(dtype, str) else dtype
         return TensorType(dtype, tuple(shape), None if strides is None else tuple(strides))
 
-    @cached_property
+    @property
     def elements(self) -> int:
-        return prod(self.shape)
+        return prod(self.shape)  # quicker than a cache, whose look-up takes a lock
 
     @property
     def rank(self) -> int:
