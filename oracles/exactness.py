@@ -18,7 +18,7 @@ from misfold.programs.arguments import Argument
 from misfold.programs.graph import Node
 
 from .calls import Call, Tensors
-from .kinds import ARITHMETIC, BILINEAR, INTEGER, MOVE, SELECT, SUM, TIES, base_name
+from .kinds import ARITHMETIC, BILINEAR, IN_MEMORY, INTEGER, MOVE, SELECT, SUM, TIES, base_name
 
 SIGNIFICAND = {torch.float16: 11, torch.bfloat16: 8, torch.float32: 24, torch.float64: 53}
 #: Fractions of a tensor are looked for down to this: halves to 256ths, as small constants and means make them.
@@ -99,9 +99,6 @@ def exact_result(
     name = base_name(node.op)
     if any(item.is_complex() for item in (*program, *wide)):
         return False, None
-    accumulates = (name in ("index_put", "put") and _flag(node, 3, "accumulate")) or (
-        name == "scatter" and ("reduce" in node.kwargs or len(node.args) > 4)
-    )
     if name == "embedding" and ("max_norm" in node.kwargs or len(node.args) > 3):
         return False, None
     if name in ("round", "interpolate") and ("decimals" in node.kwargs or len(node.args) > 1):
@@ -109,7 +106,7 @@ def exact_result(
     if name in ("einsum", "bilinear") and len(inputs) > 2:
         # Three operands may be contracted in any order, and the partial products are not those of one order.
         return False, None
-    if (name in MOVE and not accumulates) or name in SELECT:
+    if (name in MOVE and not accumulates(node, name)) or name in SELECT:
         ok = True
     elif name in ARITHMETIC or name in SUM or name == "mean":
         ok, reason = _bounded(node, name, call, inputs, program, wide)
@@ -120,6 +117,15 @@ def exact_result(
     else:
         ok = False
     return ok and all(map(same_values, program, wide)), None
+
+
+def accumulates(node: Node, name: str) -> bool:
+    """Whether the call adds into memory, element after element, in the memory's own type."""
+    if name in ("index_put", "put"):
+        return _flag(node, 3, "accumulate")
+    if name == "scatter":
+        return "reduce" in node.kwargs or len(node.args) > 4
+    return name in IN_MEMORY
 
 
 def _flag(node: Node, position: int, keyword: str) -> bool:

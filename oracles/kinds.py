@@ -58,7 +58,7 @@ SUM = _words(
 #: Those among them that multiply two operands.
 BILINEAR = SUM - _words("cumsum index_add nansum scatter_add sum trace")
 #: Those that add into memory of the program's own type, rounding at every step.
-IN_MEMORY = _words("index_add scatter_add index_put put scatter_reduce index_reduce bincount put")
+IN_MEMORY = _words("index_add scatter_add scatter_reduce index_reduce bincount")
 
 #: One or two roundings per element.
 ARITHMETIC = _words("add addcmul cross diff div divide mul multiply rsub square sub subtract true_divide")

@@ -31,9 +31,6 @@ UNDERFLOW = {
     torch.complex64: 2.0**-126,
     torch.complex128: 2.0**-1022,
 }
-#: Roundings that one call may stand for: a library function is good to about 2 units (1 ulp), and random signs with
-#: two units at each place exceed the root mean square of honest roundings (0.4 units) five times.
-UNITS = 2.0
 #: Half types accumulate in float32 (torch's accumulation type for them on CPU), others in their own type.
 ACCUMULATION = 2.0**-24
 

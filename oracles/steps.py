@@ -18,7 +18,7 @@ from misfold.programs.graph import Node
 
 from . import kinds
 from .exactness import grid_of, has_ties
-from .noise import ROUNDOFF, UNITS
+from .rounding import amount
 
 if TYPE_CHECKING:
     from .worlds import Env, Worlds
@@ -70,7 +70,7 @@ class Steps:
         if self.name in _QUOTIENTS and self.step and item.is_floating_point():
             grid = grid_of(item)
             if grid is None or grid.quantum < 0:
-                return item.abs() * (UNITS * ROUNDOFF.get(self.own[use].dtype, 0.0))
+                return item.abs() * amount(self.own[use].dtype)
         return None
 
     def _kinks(self) -> Env:

@@ -6,7 +6,6 @@ by how far apart they are at its operands; see ``steps``.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,9 @@ from misfold.programs.graph import Graph, Node
 
 from . import kinds
 from .calls import Call, NoReference, make_calls, widen
-from .exactness import exact_result, magnitude
-from .noise import ROUNDOFF, UNDERFLOW, UNITS, Noise, accumulation
+from .exactness import exact_result
+from .noise import ROUNDOFF, Noise, accumulation
+from .rounding import NONE, SMALL, Rounding, amount, rounding
 from .steps import Steps
 from .undefined import undefined
 
@@ -26,9 +26,6 @@ from .undefined import undefined
 SAMPLES = 4
 # Errors of operators that mean "not for float64" or "not for these operands", as torch raises them.
 CALL_ERRORS = (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError, AssertionError)
-
-#: Below this a float is near enough to the denormals (of all types but float16) for underflow to be looked at.
-SMALL = 1e-30
 
 Env = dict[str, torch.Tensor]
 
@@ -161,14 +158,18 @@ class Worlds:
             for env in self.samples:
                 env.update(zip(outputs, wide, strict=False))
             return exact, reason, tied
-        errors = self._errors(node, name, call, own, before, results, exact)
+        errors = NONE
+        if not exact:
+            operands_exact = all(self.facts[use].exact for use in node.uses)
+            small = any(use in self.small for use in node.uses)
+            errors = rounding(node, call, own, before, results, operands_exact, small)
         for index, env in enumerate(self.samples):
             view = steps.operands(index, env, written)
-            if errors.inputs and not exact:
+            if errors.inputs:
                 for use in node.uses:
-                    item = view[use]
-                    if item.is_floating_point() and use not in written:
-                        view[use] = self.noise[index].disturbed(item, errors.inputs * _unit(own[use]))
+                    relative = errors.inputs.get(own[use].dtype)
+                    if relative and view[use].is_floating_point() and use not in written:
+                        view[use] = self.noise[index].disturbed(view[use], relative)
             try:
                 sample = _fresh(call(view), env, node, unshared)
             except CALL_ERRORS as error:
@@ -178,12 +179,12 @@ class Worlds:
             for position, item in enumerate(sample):
                 if item.shape != wide[position].shape:
                     reason = reason or f"the shape of {node.op}'s result depends on rounding"
-                if not exact and errors.outputs and _is_float(item) and (written or not shares):
+                if errors.outputs and _is_float(item) and (written or not shares):
                     self._disturb(index, item, position, errors, results)
             if not exact:
                 for use in written:
                     if _is_float(env[use]) and not any(_storage(env[use]) == _storage(item) for item in sample):
-                        self.noise[index].disturb(env[use], UNITS * _unit(own[use]))
+                        self.noise[index].disturb(env[use], amount(own[use].dtype))
             env.update(zip(outputs, sample, strict=False))
             if self.gradient:
                 self._hook(index, sample, results)
@@ -196,78 +197,30 @@ class Worlds:
         return all(env[use] is self.wide[use] for env in self.samples for use in node.uses)
 
     def _disturb(
-        self, index: int, item: torch.Tensor, position: int, errors: Errors, results: list[torch.Tensor]
+        self, index: int, item: torch.Tensor, position: int, errors: Rounding, results: list[torch.Tensor]
     ) -> None:
-        dtype = results[position].dtype
-        if dtype not in ROUNDOFF:
+        if results[position].dtype not in ROUNDOFF:
             return
-        scale = errors.scale[position] if position < len(errors.scale) else None
+        scale = errors.scales[position] if position < len(errors.scales) else None
         if scale is not None and scale.shape != item.shape:
             scale = None
         try:
-            self.noise[index].disturb(
-                item, errors.outputs * ROUNDOFF[dtype], UNDERFLOW[dtype] if errors.small else 0.0, scale,
-                errors.scale_factor,
-            )  # fmt: skip
+            self.noise[index].disturb(item, errors.outputs, errors.underflow, scale, errors.share)
         except RuntimeError as error:
             # Memory that overlaps itself cannot be written; such results are views, whose elements were disturbed
             # where they were made.
             if "single memory location" not in str(error):
                 raise
 
-    def _errors(
-        self, node: Node, name: str, call: Call, own: Env, before: Env, results: list[torch.Tensor], exact: bool
-    ) -> Errors:
-        """How much noise a call gets, in unit roundoffs."""
-        errors = Errors()
-        floats = [item for item in results if item.dtype in ROUNDOFF]
-        if exact or not floats:
-            return errors
-        accumulates = name in kinds.IN_MEMORY
-        if (name in kinds.MOVE and not accumulates) or name in kinds.SELECT:
-            # Only a conversion to a coarser type rounds, or a constant that the type cannot hold.
-            finest = [ROUNDOFF.get(item.dtype, 1.0 if item.dtype is torch.bool else 0.0) for item in own.values()]
-            narrowed = ROUNDOFF[floats[0].dtype] > max(finest, default=1.0)
-            rounded = all(self.facts[use].exact for use in node.uses)
-            errors.outputs = UNITS if narrowed or rounded else 0.0
-        elif name in kinds.SUM or name == "mean" or accumulates:
-            errors.outputs = UNITS
-            length = _length(node, name, before, results)
-            if name == "mean" or accumulates or (scale := magnitude(call, before, node.uses)) is None:
-                errors.inputs = UNITS * (1 + math.sqrt(length))
-                if accumulates:
-                    errors.outputs = UNITS * (1 + math.sqrt(length))
-            else:
-                errors.scale = scale
-                unit = accumulation(floats[0].dtype)
-                if floats[0].dtype in (torch.float16, torch.bfloat16) and name in kinds.IN_MEMORY:
-                    unit = ROUNDOFF[floats[0].dtype]
-                errors.scale_factor = unit * (1 + 2 * math.sqrt(length))
-        elif name in kinds.ARITHMETIC:
-            errors.outputs = UNITS
-            if node.kwargs or name in ("addcmul", "cross"):
-                errors.inputs = UNITS
-        else:
-            length = _length(node, name, before, results)
-            errors.inputs = errors.outputs = UNITS * (1 + math.sqrt(length) / 4 if length > 1 else 1.0)
-            if name in kinds.BOUNDED:
-                errors.scale = [torch.ones((), dtype=torch.float64).expand(item.shape) for item in results]
-                errors.scale_factor = UNITS * ROUNDOFF[floats[0].dtype]
-        if errors.outputs:
-            errors.small = any(
-                item.dtype is torch.float16 or bool((item.abs() < SMALL).any()) for item in floats
-            ) or any(use in self.small for use in node.uses)
-        return errors
-
     def _hook(self, index: int, sample: list[torch.Tensor], results: list[torch.Tensor]) -> None:
         """Disturb gradients where they pass: each rounds, and each may be summed over as many elements as there are."""
         noise = self.noise[index]
         for item, result in zip(sample, results, strict=False):
             if item.requires_grad and item.is_floating_point() and result.dtype in ROUNDOFF:
-                amount = UNITS * ROUNDOFF[result.dtype] + accumulation(result.dtype) * result.numel() / 2
+                relative = amount(result.dtype) + accumulation(result.dtype) * result.numel() / 2
 
-                def disturbed(gradient: torch.Tensor | None, amount: float = amount) -> torch.Tensor | None:
-                    return None if gradient is None else noise.disturbed(gradient, amount)
+                def disturbed(gradient: torch.Tensor | None, relative: float = relative) -> torch.Tensor | None:
+                    return None if gradient is None else noise.disturbed(gradient, relative)
 
                 item.register_hook(disturbed)
 
@@ -304,18 +257,7 @@ class Worlds:
         if bool(touched.any()):
             typical = apart[touched].nanmedian()
             apart = torch.where(touched, torch.maximum(apart, typical), apart)
-        return torch.maximum(apart, torch.where(touched, wide.abs() * (UNITS * _unit(own)), apart))
-
-
-@dataclass
-class Errors:
-    """Noise for one call: inputs and outputs in unit roundoffs, and a share of a scale given for each output."""
-
-    inputs: float = 0.0
-    outputs: float = 0.0
-    scale: Sequence[torch.Tensor] = ()
-    scale_factor: float = 0.0
-    small: bool = False
+        return torch.maximum(apart, torch.where(touched, wide.abs() * amount(own.dtype), apart))
 
 
 def _widened(item: torch.Tensor) -> torch.Tensor:
@@ -324,10 +266,6 @@ def _widened(item: torch.Tensor) -> torch.Tensor:
 
 def _storage(item: torch.Tensor) -> int:
     return item.untyped_storage().data_ptr()
-
-
-def _unit(item: torch.Tensor) -> float:
-    return ROUNDOFF.get(item.dtype, 0.0)
 
 
 def _is_float(item: torch.Tensor) -> bool:
@@ -358,19 +296,3 @@ def _departed(results: Sequence[torch.Tensor], wide: Sequence[torch.Tensor]) -> 
             if not bool(inner.all()) and bool((~inner & torch.isfinite(item.detach())).any()):
                 return f"{str(own.dtype).removeprefix('torch.')} overflows where float64 does not"
     return None
-
-
-def _length(node: Node, name: str, before: Env, results: Sequence[torch.Tensor]) -> int:
-    """About how many terms one element of the result sums, never less than 1."""
-    operands = [item.numel() for item in before.values()]
-    result = max((item.numel() for item in results), default=1)
-    if not operands or result == 0 or max(operands) == 0:
-        return 1
-    if name.startswith("conv") and len(node.uses) > 1:
-        weight = before[node.uses[1]]
-        return max(weight.numel() // max(weight.shape[0], 1), weight.numel() // max(weight.shape[-1], 1), 1)
-    if name in kinds.BILINEAR and len(operands) > 1:
-        return max(int(math.sqrt(operands[0] * operands[1] / result)), 1)
-    if name in kinds.REDUCING or name in ("cumsum", "logcumsumexp") or name in kinds.IN_MEMORY or "linalg" in node.op:
-        return max(*(max(item.shape, default=1) for item in before.values()), 1)
-    return max(max(operands) // result, 1)
