@@ -88,14 +88,22 @@ def _functional(node: Node, target: Value, result: Value) -> list[Node]:
         return [made]
     # Other arguments may have a wider element type, which the functional form would promote to.
     wide = Value(f"{result.name[:56]}_w", None)
-    return [
-        replace(made, outputs=(wide,)),
-        Node("torch.Tensor.to", (Ref(wide.name), Symbol(f"torch.{target.known.dtype.name}")), {}, (result,)),
-    ]
+    if target.type is not None:
+        cast = Node("torch.Tensor.to", (Ref(wide.name), Symbol(f"torch.{target.type.dtype.name}")), {}, (result,))
+    else:
+        cast = Node("torch.Tensor.type_as", (Ref(wide.name), node.args[0]), {}, (result,))
+    return [replace(made, outputs=(wide,)), cast]
 
 
 def _general(node: Node, result: Value) -> Node:
-    if node.kwargs.get("inplace") is True:
+    if not node.op.endswith("_"):
+        if node.kwargs.get("inplace") is not True:
+            # the flag stands among the positional arguments, and is the only one that is True
+            flags = [index for index, item in enumerate(node.args) if item is True]
+            if len(flags) != 1:
+                raise Unsupported(f"{node.op} writes an argument", node.op)
+            args = (*node.args[: flags[0]], False, *node.args[flags[0] + 1 :])
+            return Node(node.op, args, node.kwargs, (result,))
         kwargs = {key: value for key, value in node.kwargs.items() if key != "inplace"}
         return Node(node.op, node.args, kwargs, (result,))
     space, _, last = node.op.rpartition(".")
