@@ -30,6 +30,7 @@ from misfold.programs.case import Case, parse_case
 from misfold.targets.torch_values import gradients, make_inputs, to_function
 
 BLOCK = 200
+WARM_UP = 400
 
 
 def reference(case: Case) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -87,7 +88,9 @@ def main() -> None:
     warnings.simplefilter("ignore")
 
     generator = Generator(Options(min_nodes=arguments.nodes, max_nodes=arguments.nodes))
-    rate(generator, arguments.seed + 1, min(arguments.seconds, 2.0), False)  # the first calls of operators are slow
+    # The first calls of operators are slow, and torch imports dynamo (seconds) at the first backward pass of some.
+    for index in range(WARM_UP):
+        reference(generator.case(arguments.seed + 1, index))
     graphs = rate(generator, arguments.seed, arguments.seconds, False)
     cases = rate(generator, arguments.seed, arguments.seconds, True)
 

@@ -219,6 +219,8 @@ class Generator:
         for live, tensor in zip(returned, outputs, strict=True):
             if type_of(tensor) != live.type or not (loose or torch.equal(tensor, live.tensor)):
                 return None
+        if any(item is not None and item.layout is not torch.strided for item in found):
+            return None  # embeddings can give sparse gradients
         # Without gradients the outputs are equal to values that were found finite when they were made.
         fresh = [*outputs, *(item for item in found if item is not None)] if case.gradient else []
         if not mode.special and not all_finite(fresh):
