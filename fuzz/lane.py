@@ -177,14 +177,14 @@ class Lane:
                 )
                 rows.append(self._row(target, "-", item, outcome, "ok"))
                 self.tally.count(target, outcome, _NOT_TAKEN)
-        groups: dict[tuple[bool, bool], list[Made]] = {}
+        groups: dict[bool, list[Made]] = {}
         batches: list[list[Made]] = []
         for item in takes:
             if support is not None and support.fails(item.case.graph):
                 # It holds a call that is known to fail by itself: in company it would only spoil the rest.
                 batches.append([item])
             else:
-                groups.setdefault((item.case.exact, item.case.gradient and system.gradients), []).append(item)
+                groups.setdefault(item.case.gradient and system.gradients, []).append(item)
         for _, members in sorted(groups.items()):
             batches += [members[start : start + system.batch] for start in range(0, len(members), system.batch)]
         for position, batch in enumerate(batches):

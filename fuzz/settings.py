@@ -10,8 +10,8 @@ from misfold.generators.options import Options
 from misfold.programs.errors import UsageError
 
 DEFAULT_TARGETS = ("inductor", "tvm", "onnxruntime")
-# Cases per block: enough for two of Inductor's merged compiles, small enough that a stop waits seconds, not minutes.
-BLOCK = 20
+# Cases per block: enough that the quarter of them with a backward pass fill one of Inductor's merged compiles.
+BLOCK = 40
 
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII

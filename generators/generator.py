@@ -24,7 +24,8 @@ from .calling import all_finite, type_of
 from .inputs import Mode
 from .options import Options
 from .placing import Choice, Placer, Source
-from .records import RecordBase
+from .records import Record, RecordBase
+from .support import operand_classes
 
 # A program that cannot be finished is begun again; with so many failures the options admit too little.
 ATTEMPTS = 60
@@ -56,7 +57,10 @@ class _Pool:
 
     def __init__(self, source: Source, options: Options, only: frozenset[str] | None, exact: bool):
         self.options = options
-        names = [op for op in source.operators if options.admits(op) and (only is None or op in only)]
+        # Operators named with their operands' element types are restricted to these.
+        self._calls = only or frozenset()
+        admitted = None if only is None else {name.partition("(")[0] for name in only}
+        names = [op for op in source.operators if options.admits(op) and (admitted is None or op in admitted)]
         self.allowed = frozenset(names)
         self._entries: dict[str, tuple[list[Choice], list[float]]] = {}
         self._source, self._exact = source, exact
@@ -73,6 +77,8 @@ class _Pool:
         found = self._entries.get(op)
         if found is None:
             entries = [entry for entry in self._source.entries(op) if entry.exact or not self._exact]
+            if self._calls and op not in self._calls:
+                entries = [entry for entry in entries if operand_call(entry.record) in self._calls]
             found = self._entries[op] = (entries, list(accumulate(map(self._weight, entries))))
         entries, sums = found
         if not entries or not sums[-1]:
@@ -88,6 +94,11 @@ class _Pool:
         # A record is as likely as its rarest element type.
         weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
         return weight * EMPTY if entry.empty else weight
+
+
+def operand_call(record: Record) -> str:
+    """A record's operator with its operands' element types, as ``Support.calls`` names it."""
+    return f"{record.op}({operand_classes(record.graph, record.node)})"
 
 
 def _pick(random: Random, sums: Sequence[float]) -> int:

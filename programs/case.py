@@ -76,13 +76,13 @@ class Case:
 def merge_cases(cases: list[Case]) -> Case:
     """One case that runs several side by side, for targets whose cost is mostly per compile.
 
-    All must agree on ``exact``; pipelines are those of the first.
+    It is ``exact`` if all are; pipelines are those of the first.
     """
     recipes = {}
     for index, case in enumerate(cases):
         names = merged_names(case.graph, index)
         recipes.update({names[name]: recipe for name, recipe in case.recipes.items()})
-    return Case(merge(case.graph for case in cases), recipes, cases[0].pipelines, cases[0].exact)
+    return Case(merge(case.graph for case in cases), recipes, cases[0].pipelines, all(case.exact for case in cases))
 
 
 def _check_recipes(graph: Graph, recipes: Mapping[str, Any], lines: Mapping[str, int] | None = None) -> None:
