@@ -40,7 +40,7 @@ def judge(case: Case, eager: Outcome, reference: Reference | None, outcome: Outc
         return Verdict("ok", "rejected", f"not supported: {operator}" if operator else "not supported")
     if eager.facts.get("stable") is False:
         return Verdict("undecided", "nondeterminism", "eager differs from run to run")
-    found = compare_structure(case, eager, outcome, aliases)
+    found = compare_structure(case, reference, eager, outcome, aliases)
     if found is not None:
         difference, name = found
         return Verdict(difference.kind, difference.oracle, difference.explanation, name)

@@ -88,6 +88,13 @@ TIES = {
 }  # fmt: skip
 #: How many distinct elements there are, or which ones are one, depends on whether neighbours are equal.
 DISTINCT = _words("unique unique_consecutive mode")
+#: Shapes of results depend on the operands' elements.
+DYNAMIC = _words(
+    """
+    __getitem__ argwhere bincount index masked_select nonzero one_hot repeat_interleave tensor_split unique
+    unique_consecutive
+    """
+)
 #: Gradients go to the element chosen, so ties decide them too.
 ROUTED = frozenset(TIES) | _words("amax amin aminmax msort fractional_max_pool2d fractional_max_pool3d prod cumprod")
 #: Piecewise linear in one operand: the gradient jumps at a kink.

@@ -8,7 +8,8 @@ from misfold.programs.graph import Graph
 from misfold.programs.types import contiguous_strides
 from misfold.targets.outcome import Outcome, TensorValue
 
-from .kinds import base_name
+from .kinds import DYNAMIC, base_name
+from .reference import Reference
 from .values import Difference
 
 #: Operators documented to return a view always. Others may copy or not (``reshape``: "you should not depend on the
@@ -21,8 +22,17 @@ VIEWS = frozenset(
 )
 
 
-def compare_structure(case: Case, eager: Outcome, target: Outcome, aliases: bool) -> tuple[Difference, str] | None:
-    """The first structural difference and the output that has it, or None."""
+#: Operators whose shape depends on elements only if a second argument is a tensor.
+_DYNAMIC_BY_TENSOR = frozenset("__getitem__ index repeat_interleave tensor_split".split())
+
+
+def compare_structure(
+    case: Case, reference: Reference | None, eager: Outcome, target: Outcome, aliases: bool
+) -> tuple[Difference, str] | None:
+    """The first structural difference and the output that has it, or None.
+
+    A shape that depends on inexact elements is judged as they are: it is undecided unless they are exact.
+    """
     if len(eager.values) != len(target.values):
         text = f"{len(target.values)} outputs, eager has {len(eager.values)}"
         return Difference("proved", "outputs", text), "out"
@@ -36,13 +46,34 @@ def compare_structure(case: Case, eager: Outcome, target: Outcome, aliases: bool
             return Difference("proved", "dtype", f"{name}: target {right.dtype}, eager {left.dtype}"), name
         if tuple(left.shape) != tuple(right.shape):
             text = f"{name}: target has shape {list(right.shape)}, eager {list(left.shape)}"
-            return Difference("proved", "shape", text), name
+            kind = "undecided" if _shape_may_vary(case.graph, reference, name) else "proved"
+            return Difference(kind, "shape", text), name
     if aliases:
         for index, (left, right) in enumerate(zip(eager.values, target.values)):
             difference = _aliasing(case.graph, index, left, right)
             if difference is not None:
                 return difference, f"out{index}"
     return None
+
+
+def _shape_may_vary(graph: Graph, reference: Reference | None, name: str) -> bool:
+    if not name.startswith("out"):
+        return False
+    index = int(name.removeprefix("out"))
+    if reference is not None and index < len(reference.values) and reference.values[index].exact:
+        return False
+    wanted, seen = [graph.returns[index]], set()
+    while wanted:
+        value = wanted.pop()
+        if value in seen or value not in graph.producers:
+            continue
+        seen.add(value)
+        node = graph.nodes[graph.producers[value]]
+        name = base_name(node.op)
+        if name in DYNAMIC and (name not in _DYNAMIC_BY_TENSOR or len(node.uses) > 1):
+            return True
+        wanted += node.uses
+    return False
 
 
 def _aliasing(graph: Graph, index: int, eager: TensorValue, target: TensorValue) -> Difference | None:

@@ -17,6 +17,7 @@ from misfold.programs.graph import Graph, Node
 from . import kinds
 from .calls import Call, NoReference, make_calls, widen
 from .exactness import exact_result
+from .layout import layout_agrees
 from .noise import ROUNDOFF, Noise, accumulation
 from .rounding import NONE, SMALL, Rounding, amount, rounding
 from .steps import Steps
@@ -101,8 +102,10 @@ class Worlds:
             outputs = [value.name for value in node.outputs]
             self.program.update(zip(outputs, results, strict=False))
             reason = next((self.facts[name].reason for name in node.uses if self.facts[name].reason), None)
-            exact = False
+            exact, same = False, True
             tied: str | None = None
+            if reason is None and not written:
+                same, reason = layout_agrees(node, call, own, results)
             torch.set_default_dtype(torch.float64)
             try:
                 if isinstance(wide_call, NoReference):
@@ -111,7 +114,7 @@ class Worlds:
                     exact, reason, tied = self._widely(node, wide_call, own, results, written, reason)
             finally:
                 torch.set_default_dtype(default)
-            self._learn(node, results, written, exact, reason, tied)
+            self._learn(node, results, written, exact and same, reason, tied)
 
     def _widely(
         self,

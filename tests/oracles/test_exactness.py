@@ -152,6 +152,13 @@ UNDECIDED = {
         ),
         "out of an integer type's range",
     ),
+    "a kernel of eager that ignores strides": (
+        make_case(
+            "v0 = x0.expand(2, 3); v1, v2 = torch.median(v0, 0); return v1, v2",
+            {"x0": "float32[1, 3]"},
+        ),
+        "contiguous memory",
+    ),
     "overflow of an intermediate": (
         make_case(
             "v0 = torch.mul(x0, x0); v1 = torch.reciprocal(v0); return (v1,)",
