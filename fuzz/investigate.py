@@ -9,16 +9,20 @@ from typing import Any
 
 from misfold.oracles.verdict import Verdict
 from misfold.programs.case import Case, parse_case
+from misfold.programs.errors import StoreError
+from misfold.programs.files import write_case
 from misfold.programs.graph import Graph
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
 from misfold.triage.reduce.driver import reduce_case
-from misfold.triage.script import export_script, run_script
+from misfold.triage.script import describe, export_script, run_script
 from misfold.triage.signature import SPOKEN, error_signature, node_patterns, silent_signature, title
 
 from .examine import Examination, Examiner
 from .store import Bug, Campaign, Finding, Store
 
+#: Folder below the campaign's that holds each bug's script (``B1.py``) and case file (``B1.case.py``).
+BUGS = "bugs"
 # Every finding has to fail this many times out of as many, each in a fresh process.
 CONFIRMATIONS = 3
 # A wrong value that no bound proves is only a finding if it shows on most of these other inputs as well.
@@ -102,14 +106,35 @@ class Investigator:
             explanation=verdict.explanation,
         )
         bug, new = self.store.file_under_bug(finding, signature, name, self.clock())
-        if new and not self.stopping():
-            self.store.set_script(bug, self.run_script(reduced.case, target))
+        if new:
+            script = self.write_files(bug, reduced)
+            if not self.stopping():
+                self.store.set_script(bug, run_script(script, self.examiner.folder))
         return status
 
-    def run_script(self, case: Case, target: str) -> str:
-        """Run the exported script in a fresh interpreter: ``reproduces``, ``passes`` or why it did neither."""
-        script = export_script(case, self.examiner.targets[target])
-        return run_script(script, self.examiner.folder)
+    def write_files(self, bug: Bug, reduced: Examination) -> str:
+        """Write a bug's reduced case and its standalone script into the campaign's folder; the script.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        heading = describe(
+            bug.title,
+            bug.target,
+            reduced.pipeline.name,
+            reduced.verdict.kind,
+            reduced.verdict.explanation,
+            self.versions,
+        )
+        script = export_script(reduced.case, self.examiner.targets[bug.target], heading=heading)
+        folder = self.store.folder / BUGS
+        try:
+            folder.mkdir(exist_ok=True)
+            (folder / f"B{bug.id}.py").write_text(script, encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be written: {error.strerror}") from error
+        write_case(reduced.case, folder / f"B{bug.id}.case.py")
+        return script
 
     def _settle(self, finding: Finding, *, status: str, **columns: Any) -> str:
         self.store.settle_finding(finding, status=status, **columns)

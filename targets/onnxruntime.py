@@ -52,7 +52,7 @@ _OPSETS = range(9, 21)
 _OPSET = 20
 _REFUSED = re.compile(
     r"Exporting the operator '(?P<missing>[\w:.]+)'|Unsupported: ONNX export of operator (?P<partly>[\w:.]+)"
-    r"|does not support|not (?:yet )?supported|unexpected tensor scalar type",
+    r"|Unsupported: ONNX export|does not support|not (?:yet )?supported|unexpected tensor scalar type",
     re.I,
 )
 _WRONG_TYPE = re.compile(r"Type 'tensor\((?P<type>\w+)\)' of input parameter \(.*?\) of operator \((?P<op>\w+)\)")

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,14 @@ def float64_graph(graph: Graph) -> Graph:
         return Node(op, map_leaves(item.args, leaf), kwargs, outputs, item.unpack)
 
     return Graph(graph.inputs, tuple(map(node, graph.nodes)), graph.returns)
+
+
+def describe(
+    title: str, target: str, pipeline: str, verdict: str, explanation: str, versions: Mapping[str, str]
+) -> str:
+    """The heading of a finding's script."""
+    stack = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"{title}\n\n{target} ({pipeline}), {verdict}:\n{explanation}\n\nFound by fuzzing with misfold; {stack}."
 
 
 def _sources(*functions: Callable[..., Any]) -> str:

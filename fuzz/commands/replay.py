@@ -19,7 +19,7 @@ from misfold.programs.pipeline import Pipeline
 from misfold.targets import registry
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.protocol import Target
-from misfold.triage.script import export_script
+from misfold.triage.script import describe, export_script
 
 from ..campaign import Servers, find_targets
 from ..examine import Examiner
@@ -48,9 +48,8 @@ def load(what: str, folder: Path | None, full: bool) -> tuple[Case, str]:
         item = find(store, what)
         text = item.text if full or not item.reduced else item.reduced
         case = parse_case(text)
-        versions = ", ".join(f"{name} {version}" for name, version in item.versions.items())
-        heading = f"{item.target} ({item.pipeline}): {item.kind}, {item.verdict}\n\n{item.explanation}\n\n"
-        heading += f"Found by fuzzing with misfold. {versions}"
+        title = next((bug.title for bug in store.bugs() if bug.id == item.bug_id), f"finding F{item.id}")
+        heading = describe(title, item.target, item.pipeline, item.verdict, item.explanation, item.versions)
     check_bounds(case)
     return case, heading
 
