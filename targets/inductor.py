@@ -104,14 +104,18 @@ class Inductor(Target):
         context = _configuration(pipeline)
         import torch
 
-        from .torch_values import to_function
+        from .execution import copy_of
+        from .torch_values import gradients, to_function
 
         self._forget()
         backend = _Counting(pipeline.options.get("backend", "inductor"))
         function = torch.compile(to_function(graph), backend=backend, dynamic=pipeline.options.get("dynamic", False))
         with context:
             try:
-                function(*map(copy_of, inputs))
+                sample = [copy_of(tensor) for tensor in inputs]
+                outputs = function(*sample)
+                # The backward pass is compiled when it is first asked for.
+                gradients(outputs, sample)
             except Exception as error:
                 if error is not backend.raised:
                     raise _rejection(error) or error from error.__cause__
@@ -163,6 +167,9 @@ class Inductor(Target):
         _replace(torch._inductor.codecache, "_HEADER_LOCK_DIR", str(shared / "precompiled_headers" / "locks"))
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(shared / "inductor"))
         _prefer_fast_linker(shared)
+        from .joined_kernels import install
+
+        install()
         self._ready = True
 
     def _forget(self) -> None:
@@ -200,16 +207,6 @@ class _Counting:
                 raise
 
         return counted
-
-
-def copy_of(tensor: Any) -> Any:
-    """A tensor with the same values and strides in memory of its own, a leaf that requires a gradient if it does."""
-    import torch
-
-    flat = tensor.detach().as_strided((tensor.untyped_storage().nbytes() // tensor.element_size(),), (1,), 0).clone()
-    copied = flat.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
-    assert isinstance(copied, torch.Tensor)
-    return copied.detach().requires_grad_(tensor.requires_grad)
 
 
 def _raise(error: BaseException) -> Any:
@@ -269,7 +266,12 @@ def shared_folder() -> Path:
     if folder is None:
         folder = tempfile.mkdtemp(prefix="misfold-inductor-")
         owner = os.getpid()
-        atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
+
+        def remove() -> None:
+            if os.getpid() == owner:  # and not a worker that was forked
+                shutil.rmtree(folder, ignore_errors=True)
+
+        atexit.register(remove)
         os.environ[CACHE_VARIABLE] = folder
     path = Path(folder) / "inductor-headers"
     path.mkdir(parents=True, exist_ok=True)

@@ -263,7 +263,7 @@ def _conversion(error: BaseException) -> str | None:
     step = error.__traceback__
     while step is not None:
         node = step.tb_frame.f_locals.get("node")
-        if step.tb_frame.f_code.co_name == "_translate_fx_graph" and hasattr(node, "target"):
+        if step.tb_frame.f_code.co_name == "_translate_fx_graph" and node is not None:
             return str(node.target)
         step = step.tb_next
     return None

@@ -36,7 +36,9 @@ _OPTIONAL = ("FoldConstant", "FuseOps", "RewriteDataflowReshape", "StaticPlanBlo
 
 
 def _pipeline(name: str, passes: tuple[str, ...] | None = None, **options: Any) -> Pipeline:
-    listed = None if passes is None else tuple((item, {}) for item in passes)
+    listed: tuple[tuple[str, dict[str, Any]], ...] | None = None
+    if passes is not None:
+        listed = tuple((item, {}) for item in passes)
     return Pipeline(name, {"target": _QUICK, **options}, listed)
 
 

@@ -141,6 +141,31 @@ def test_what_a_case_wrote_goes_with_the_next_one(target: Inductor):
     assert first and sources() and not first & sources()
 
 
+def kernels_per_source() -> list[int]:
+    folder = Path(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+    return sorted(path.read_text().count("PyMODINIT_FUNC") for path in folder.rglob("*.main.cpp"))
+
+
+def test_kernels_of_a_graph_are_compiled_together(target: Inductor):
+    check(target, merge_cases([example("arithmetic"), example("integers")]), DEFAULT)
+    assert len(kernels_per_source()) == 1 and kernels_per_source()[0] > 1
+
+
+def test_kernels_are_compiled_one_by_one_where_they_do_not_go_together(
+    target: Inductor, monkeypatch: pytest.MonkeyPatch
+):
+    from torch._inductor.exc import CppCompileError
+
+    from misfold.targets import joined_kernels
+
+    def refuse(kernels):
+        raise CppCompileError(["g++"], "planted")
+
+    monkeypatch.setattr(joined_kernels, "_compiled_together", refuse)
+    check(target, merge_cases([example("arithmetic"), example("integers")]), DEFAULT)
+    assert len(kernels_per_source()) > 1 and set(kernels_per_source()) == {1}
+
+
 def test_headers_are_shared_and_nothing_is_in_the_default_place(target: Inductor):
     import torch._inductor.codecache
 
