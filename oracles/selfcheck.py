@@ -1,19 +1,19 @@
 """The oracles against honesty: evaluations that differ from eager only as any correct compiler may. None may be blamed.
 
-Each variant is a target like any other. Except for ``again`` and ``threads`` they take functional programs only, since
-they copy what a program would write in place.
+Each variant is a target like any other. Except for running eager again, on one or more threads, they take functional
+programs only, since they copy what a program would write in place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
 from misfold.programs.aliasing import is_functional
-from misfold.programs.case import Case
+from misfold.programs.case import Case, parse_case
 from misfold.programs.graph import Graph, Node
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.eager import Eager
@@ -229,3 +229,13 @@ def check_case(case: Case, threads: int = 2, reference: Reference | None = None)
         if verdict.bad:
             alarms.append(Alarm(name, case, verdict))
     return Checked(judged, decided, tuple(alarms))
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """``check_case`` as a service of a worker: ``case`` (a case file's text), optionally ``threads`` (0: not varied).
+
+    The answer has ``judged``, ``decided`` and ``alarms``, each with ``variant`` and the fields of its verdict.
+    """
+    checked = check_case(parse_case(request["case"]), request.get("threads", 0))
+    alarms = [{"variant": alarm.variant, **asdict(alarm.verdict)} for alarm in checked.alarms]
+    return {"judged": checked.judged, "decided": checked.decided, "alarms": alarms}

@@ -15,7 +15,7 @@ import torch
 from misfold.generators.generator import Generator
 from misfold.oracles.judge import judge
 from misfold.oracles.reference import evaluate
-from misfold.oracles.selfcheck import VARIANTS, check_case, honest_variants
+from misfold.oracles.selfcheck import VARIANTS, check_case, honest_variants, serve
 from misfold.programs.case import Case
 from misfold.targets.eager import Eager
 from misfold.targets.outcome import Outcome
@@ -85,6 +85,17 @@ def test_an_alarm_names_variant_case_and_verdict(monkeypatch: pytest.MonkeyPatch
     assert alarm.variant == "dishonest"
     assert alarm.case is HARD["softmax"]
     assert alarm.verdict.kind == "suspect"
+
+
+def test_as_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dishonest(graph, inputs):  # type: ignore[no-untyped-def]
+        return [torch.softmax(inputs[0], 1) * 1.01]
+
+    monkeypatch.setitem(VARIANTS, "dishonest", dishonest)
+    answer = serve({"case": HARD["softmax"].text})
+    assert answer["judged"] == answer["decided"] >= 3
+    (alarm,) = answer["alarms"]
+    assert (alarm["variant"], alarm["kind"], alarm["output"]) == ("dishonest", "suspect", "out0")
 
 
 def damaged(outcome: Outcome, share: float) -> Outcome:
