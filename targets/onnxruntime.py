@@ -70,7 +70,7 @@ class OnnxRuntime(Target):
     name = "onnxruntime"
     family = "onnx"
     install = "pip install 'misfold[onnxruntime]'"
-    # An export costs in proportion to the program: cases compiled together save a quarter, and one that fails costs all.
+    # An export costs in proportion to the program: merged cases save a quarter, and one that fails costs them all.
     batch = 1
     own_modules = ("onnxruntime", "torch.onnx", "onnx")
 
