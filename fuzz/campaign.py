@@ -26,7 +26,7 @@ from .examine import REFERENCE, Examiner
 from .investigate import Investigator
 from .lane import Lane, Stopped
 from .settings import BLOCK, Settings
-from .store import FILE, Campaign, Finding, Store
+from .store import Campaign, Finding, Store
 from .tally import Tally
 
 # Seconds that confirming findings may go on after the campaign's time is over.
@@ -188,8 +188,8 @@ class Runner:
 
     def open(self) -> None:
         """Open the folder's store: a new campaign, or the one that is there, whose settings must agree."""
-        create = not (self.folder / FILE).exists()
-        self.store = Store(self.folder, create=create)
+        # Also where the file is there: an earlier run may have been killed before it had made the tables.
+        self.store = Store(self.folder, create=True)
         self.versions = collect_versions(self.targets)
         known = self.store.campaign()
         if known is None:

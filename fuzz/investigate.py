@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -31,8 +32,10 @@ OTHER_INPUTS_NEEDED = 2
 # A bug with this many confirmed findings is established: one more is counted and kept, but not investigated again. A
 # failure that names itself needs one; where only operators say that it looks alike, more are looked into.
 ESTABLISHED_SPOKEN, ESTABLISHED_SILENT = 1, 3
-# Tests that a reduction may spend: a ten-operator graph needs about 15.
+# Tests that a reduction may spend: a ten-operator graph needs about 15. A hang costs the whole time limit for each, so
+# that time is bounded too: by this many limits.
 REDUCTION_TESTS = 40
+REDUCTION_LIMITS = 5
 
 
 class Investigator:
@@ -80,7 +83,9 @@ class Investigator:
         if failure is not None and finding.kind in SPOKEN:
             bug, enough = self._bug(error_signature(target, finding.kind, failure, own)), ESTABLISHED_SPOKEN
         else:
-            bug, enough = self._likely(target, finding.kind, case.graph), ESTABLISHED_SILENT
+            # Looking into a hang takes minutes; one more that looks alike can wait for a person.
+            enough = ESTABLISHED_SPOKEN if finding.kind == "hang" else ESTABLISHED_SILENT
+            bug = self._likely(target, finding.kind, case.graph)
         if bug is not None and self._confirmed(bug) >= enough:
             why = f"not investigated: looks like B{bug.id}, which is confirmed"
             self.store.file_under_bug(finding, bug.signature, bug.title, self.clock())
@@ -177,9 +182,10 @@ class Investigator:
             other = self.examiner.examine(usual, first.target, default)
             first = other if other.same_failure(first) else first
         still_fails = self.examiner.still_fails(first)
+        end = time.monotonic() + REDUCTION_LIMITS * self.examiner.seconds
         reduced = reduce_case(
             first.case,
-            lambda case: not self.stopping() and still_fails(case),
+            lambda case: not self.stopping() and time.monotonic() < end and still_fails(case),
             self.examiner.capture,
             REDUCTION_TESTS,
         )

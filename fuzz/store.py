@@ -26,6 +26,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
     select,
     update,
 )
@@ -163,6 +164,8 @@ class Store:
             event.listen(self.engine, "connect", _pragmas)
             if create:
                 Base.metadata.create_all(self.engine)
+            if not inspect(self.engine).has_table(Campaign.__tablename__):
+                raise StoreError(f"{folder}: no campaign was begun here; start it with: misfold run --folder {folder}")
             with Session(self.engine) as session:
                 found = session.scalars(select(Campaign)).first()
         if found is not None and found.schema != SCHEMA:

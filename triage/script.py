@@ -20,8 +20,9 @@ from misfold.programs.pipeline import Pipeline
 from misfold.programs.printer import print_graph
 from misfold.targets.protocol import Target
 
-# Longest that a script may take: importing two frameworks and a first cold compile take up to 30 s on a slow machine.
-LIMIT = 180
+# Seconds that a script gives the program: importing two frameworks and a first cold compile take up to 30 s on a slow
+# machine; what takes longer hangs.
+LIMIT = 60
 
 _LOW = {"torch.float16", "torch.bfloat16", "torch.float32"}
 _CASTS = {f"torch.Tensor.{name}" for name in ("half", "bfloat16", "float")}
@@ -176,7 +177,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main() if "--child" in sys.argv else in_child({LIMIT // 2}))
+    sys.exit(main() if "--child" in sys.argv else in_child({LIMIT}))
 '''
 
 
@@ -212,7 +213,8 @@ def run_script(script: str, folder: Path) -> str:
         environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": scratch, "TMPDIR": scratch, "OMP_NUM_THREADS": "1"}
         try:
             result = subprocess.run(
-                [sys.executable, str(path)], cwd=scratch, env=environment, timeout=LIMIT, text=True, errors="replace",
+                [sys.executable, str(path)], cwd=scratch, env=environment, timeout=2 * LIMIT,
+                text=True, errors="replace",
                 stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

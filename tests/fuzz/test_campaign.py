@@ -17,9 +17,14 @@ import psutil
 import pytest
 
 from misfold.fuzz.store import FILE, Store
+from misfold.programs.errors import StoreError
 
-OPERATORS = "torch.relu,torch.exp,torch.log,torch.tanh,torch.sigmoid,torch.add,torch.mul,torch.neg"
+OPERATORS = "torch.nn.functional.relu,torch.exp,torch.tanh,torch.sigmoid,torch.add,torch.mul,torch.neg"
 BASE = ["--targets", "planted", "--seed", "5", "--nodes", "1-3", "--case-seconds", "2", "--gradients", "0"]
+
+
+# A hang costs its time limit for every run of it, and its script costs a minute: it has a test of its own.
+HANGING = ["--operators", "torch.log,torch.add", "--nodes", "1", "--count", "10"]
 
 
 def command(*arguments: str) -> list[str]:
@@ -63,10 +68,22 @@ def test_a_campaign_finds_the_planted_bugs(campaign: tuple[Path, subprocess.Comp
     assert result.returncode == 0, result.stderr
     bugs = {(bug["kind"], bug["title"]) for bug in bugs_of(folder)}
     kinds = {kind for kind, _ in bugs}
-    assert {"crash", "hang", "compile-error", "values"} <= kinds, bugs
+    assert {"crash", "compile-error", "values"} <= kinds, bugs
     wrong = next(title for kind, title in bugs if kind == "values")
     assert "relu" in wrong
     assert "SIGABRT in exp" in {title.partition(":")[0] for kind, title in bugs if kind == "crash"}
+
+
+def test_a_hang_is_found_without_stopping_the_campaign(plugin: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    process = start(folder, *HANGING)
+    wait_for(lambda: has_findings(folder, 1), process)
+    wait_for(lambda: any(item.status == "confirmed" for item in Store(folder).findings()), process)
+    process.kill()
+    process.wait()
+    found = next(item for item in Store(folder).findings() if item.status == "confirmed")
+    assert found.kind == "hang"
+    assert "planted:run" in " ".join(found.failure["frames"])
 
 
 def test_one_planted_bug_is_one_bug(campaign: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -103,7 +120,7 @@ def test_show_export_and_replay_of_a_finding(
     folder, _ = campaign
     bug = next(bug for bug in bugs_of(folder) if bug["kind"] == "values")
     shown = misfold("show", bug["bug"], "--folder", str(folder))
-    assert "torch.relu" in shown.stdout
+    assert "torch.nn.functional.relu" in shown.stdout
     assert "confirmed" in shown.stdout
     script = tmp_path / "bug.py"
     assert misfold("export", bug["bug"], "--folder", str(folder), "-o", str(script)).returncode == 0
@@ -156,10 +173,13 @@ def wait_for(condition: Any, process: subprocess.Popen[str], seconds: float = 12
 
 
 def has_findings(folder: Path, count: int) -> bool:
-    return (folder / FILE).exists() and len(Store(folder).findings()) >= count
+    try:
+        return len(Store(folder).findings()) >= count
+    except StoreError:
+        return False  # not made yet
 
 
-QUICK = ["--operators", "torch.relu,torch.sigmoid,torch.exp,torch.add,torch.neg", "--count", "60"]
+QUICK = ["--operators", "torch.nn.functional.relu,torch.sigmoid,torch.exp,torch.add,torch.neg", "--count", "60"]
 
 
 def test_a_killed_campaign_loses_and_doubles_nothing(plugin: Path, tmp_path: Path) -> None:
@@ -182,7 +202,7 @@ def test_a_killed_campaign_loses_and_doubles_nothing(plugin: Path, tmp_path: Pat
 
 def test_interrupted_once_it_finishes_and_summarises(plugin: Path, tmp_path: Path) -> None:
     folder = tmp_path / "c"
-    process = start(folder, "--operators", "torch.relu,torch.add", "--time", "10m")
+    process = start(folder, "--operators", "torch.nn.functional.relu,torch.add", "--time", "10m")
     wait_for(lambda: has_findings(folder, 1), process)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=90)
@@ -193,10 +213,12 @@ def test_interrupted_once_it_finishes_and_summarises(plugin: Path, tmp_path: Pat
 
 def test_interrupted_twice_it_stops_at_once(plugin: Path, tmp_path: Path) -> None:
     folder = tmp_path / "c"
-    process = start(folder, "--operators", "torch.relu,torch.log", "--time", "10m")
+    process = start(folder, "--operators", "torch.nn.functional.relu,torch.log", "--time", "10m")
     wait_for(lambda: has_findings(folder, 1), process)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
+    # Signals that come together count once, so the second is sent again until it counts.
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130, output
     assert "Traceback" not in output
@@ -248,7 +270,7 @@ def test_a_full_disk_ends_the_campaign_with_one_clear_error(plugin: Path, tmp_pa
         pytest.skip(f"cannot mount a tmpfs here: {mounted.stderr.decode().strip()}")
     try:
         result = misfold(
-            "run", *BASE, "--operators", "torch.add,torch.relu", "--time", "4m", "--folder", str(disk / "c")
+            "run", *BASE, "--operators", "torch.add,torch.nn.functional.relu", "--time", "4m", "--folder", str(disk / "c")
         )
         assert result.returncode == 1
         error = [line for line in result.stderr.splitlines() if line.startswith("misfold:")]
