@@ -8,12 +8,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from misfold.oracles.selfcheck import check_case
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.isolation.slot import Slot
-
-from .produce import generator_for
 
 # Cases per call of the service: a worker that dies loses no more than this.
 CHUNK = 20
@@ -21,6 +18,11 @@ CHUNK = 20
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
     """Judge honest evaluations of the cases ``indices`` of ``seed`` (in a worker)."""
+    # Here and not above: they import torch, which the campaign's own process does without.
+    from misfold.oracles.selfcheck import check_case
+
+    from .produce import generator_for
+
     generator = generator_for(json.dumps(request.get("options", {})))
     findings, judged, decided = [], 0, 0
     for index in request["indices"]:
