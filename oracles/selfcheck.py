@@ -21,7 +21,7 @@ from misfold.targets.outcome import Outcome
 from misfold.targets.protocol import Executable, Target, Unsupported
 from misfold.targets.running import run_case
 
-from .calls import Call, make_call
+from .calls import Call, NoReference, make_call
 from .judge import judge
 from .kinds import base_name
 from .reference import Reference, evaluate
@@ -60,7 +60,8 @@ class Variant(Target):
 
     def is_rejection(self, error: BaseException) -> bool:
         # A variant may hit what a type or layout does not support; that says nothing about the oracles.
-        return isinstance(error, Unsupported | RuntimeError | NotImplementedError | TypeError | ValueError | IndexError)
+        refusals = (Unsupported, NoReference, RuntimeError, NotImplementedError, TypeError, ValueError, IndexError)
+        return isinstance(error, refusals)
 
 
 def _own_types(graph: Graph, inputs: Sequence[torch.Tensor]) -> dict[str, torch.dtype]:

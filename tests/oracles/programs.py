@@ -174,6 +174,9 @@ HARD: dict[str, Case] = {
     "reciprocal of a cancelled zero": make_case(
         "v0 = torch.sub(x0, x0); v1 = torch.neg(v0); v2 = torch.reciprocal(v1); return (v2,)", {"x0": "float32[20]"}
     ),
+    "reinterpreted bits": make_case(
+        "v0 = torch.exp(x0); v1 = torch.Tensor.view(v0, torch.int32); return v0, v1", {"x0": "float32[20]"}
+    ),
     "near the largest half": make_case(
         "v0 = torch.mul(x0, x0); v1 = torch.mul(v0, 0.001); return (v1,)",
         {"x0": "float16[50]"},
