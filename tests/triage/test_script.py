@@ -38,14 +38,14 @@ class Scripted(Eager):
     fault = "outputs"
 
     def script(self, graph: Graph, pipeline: Pipeline) -> str:
-        return f'''
+        return f"""
 def compile_program(program, inputs):
     def run(tensors):
         outputs = list(program(*tensors))
         {self.fault}
         return outputs
     return run
-'''
+"""
 
 
 def run(case: Case, fault: str, tmp_path: Path) -> tuple[int, str]:
