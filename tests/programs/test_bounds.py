@@ -21,7 +21,7 @@ def work(signature: str, call: str, output: str) -> int:
 
 
 def test_a_huge_weight_is_refused_before_anything_is_allocated():
-    text = '''# misfold case, version 1
+    text = """# misfold case, version 1
 
 def program(x0: "float32[1, 64, 8, 8]", x1: "float32[65536, 64, 32, 32]"):
     v0: "float32[1, 65536, 1, 1]" = torch.nn.functional.conv2d(x0, x1)
@@ -31,7 +31,7 @@ INPUTS = {
     "x0": {"draw": "normal", "seed": 0},
     "x1": {"draw": "normal", "seed": 1},
 }
-'''
+"""
     case = parse_case(text)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(BoundError, match=r"x1 has 4294967296 elements; at most 65536 are allowed"):
