@@ -1,0 +1,47 @@
+"""Signatures: equal for one fault in many dresses, different for different faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from misfold.programs.parser import parse_graph
+from misfold.targets.outcome import Failure, normalise
+from misfold.triage.signature import error_signature, node_patterns, own_frames
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("index 3 is out of bounds for size 2", "index 17 is out of bounds for size 5"),
+        ("inputs of dtype T.int64 and T.int8", "inputs of dtype T.float32 and T.bool"),
+        ("expected scalar type Float but found Half", "expected scalar type Double but found Long"),
+        ("at 0x7f00aa10: bad", "at 0x55deadbeef: bad"),
+        ("in /tmp/a/b/x.cpp:12", "in /home/u/x.cpp:99"),
+        ('name="relax.log" of shape [2, 3]', 'name="relax.exp" of shape [7]'),
+    ],
+)
+def test_what_does_not_name_the_fault_is_normalised(left: str, right: str) -> None:
+    assert normalise(left) == normalise(right)
+
+
+def test_other_words_stay() -> None:
+    assert normalise("axis is out of range") != normalise("index is out of range")
+
+
+def test_frames_are_the_targets_own_and_the_deepest() -> None:
+    frames = ["misfold.targets.tvm:compile", "tvm.a:f", "tvm.b:g", "?:tvm::relax::Infer(int)", "numpy.c:h"]
+    assert own_frames(frames, ("tvm",)) == ("tvm.b:g", "?:tvm::relax::Infer(int)")
+    assert own_frames(["a:b", "c:d", "e:f"], ("tvm",)) == ("c:d", "e:f")
+
+
+def test_one_message_from_two_places_is_two_signatures() -> None:
+    here, there = (Failure("E", "oops 1", frames=(f"tvm.{name}:f",)) for name in ("a", "b"))
+    assert error_signature("tvm", "run-error", here, ("tvm",)) != error_signature("tvm", "run-error", there, ("tvm",))
+
+
+def test_patterns_tell_low_precision_from_other_floats() -> None:
+    graph = parse_graph(
+        'def program(x0: "float16[2]", x1: "float32[2]", x2: "int8[2]"):\n'
+        "    v0 = torch.add(x0, x1)\n    v1 = torch.neg(x2)\n    return v0, v1\n"
+    )
+    assert node_patterns(graph) == ["add(low-float, float)", "neg(signed)"]
