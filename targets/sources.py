@@ -116,6 +116,7 @@ def compile_program(program, inputs):
     import io
     import warnings
 
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # counts only before the import
     import onnx
     import onnxruntime
 
