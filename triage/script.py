@@ -206,6 +206,7 @@ def compile_program(program, inputs):
 
 def run_script(script: str, folder: Path) -> str:
     """Run a script in a fresh interpreter: ``reproduces``, ``passes``, or what went wrong with the script itself."""
+    folder = folder.resolve()  # the script runs in a folder of its own
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         path = Path(scratch) / "reproduce.py"

@@ -79,6 +79,11 @@ def test_scripts_import_nothing_of_misfold() -> None:
     assert "misfold" not in export_script(CASE, Scripted())
 
 
+def test_a_relative_folder_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_script("raise SystemExit(7)", Path("here/scratch")) == "exit status 7"
+
+
 def test_run_script_names_what_it_saw(tmp_path: Path) -> None:
     broken = Scripted()
     broken.fault = "outputs[2] = outputs[2] + 1"
