@@ -26,7 +26,7 @@ from .examine import REFERENCE, Examiner
 from .investigate import Investigator
 from .lane import Lane, Stopped
 from .settings import BLOCK, Settings
-from .store import Campaign, Finding, Store
+from .store import Bug, Campaign, Finding, Store
 from .tally import Tally
 
 # Seconds that confirming findings may go on after the campaign's time is over.
@@ -181,6 +181,7 @@ class Runner:
         self.tally = Tally(settings.targets)
         self.stop = Stop()
         self.pending: deque[Finding] = deque()
+        self.unverified: deque[Bug] = deque()
         self.errors: list[BaseException] = []
         self.started = time.monotonic()
         self._numbers = threading.Lock()
@@ -201,6 +202,7 @@ class Runner:
         self.resumed = bool(self.done)
         self.cases_before = self.store.number_of_cases(known)
         self.pending.extend(finding for finding in self.store.findings() if finding.status == "new")
+        self.unverified.extend(bug for bug in self.store.bugs() if bug.script == "not run")
         self.next_block = 0
 
     def run(self, watch: Callable[[Runner], None]) -> None:
@@ -277,7 +279,9 @@ class Runner:
     def _lane(self, servers: Servers, number: int) -> None:
         folder = servers.scratch / f"lane-{number}"
         examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds)
-        investigator = Investigator(self.store, self.campaign, examiner, self.versions, time.time, self.stop.soon)
+        investigator = Investigator(
+            self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
+        )
         lane = Lane(
             self.settings, self.store, self.campaign, examiner, investigator,
             self._support(), self.tally, self.pending, self.stop.cut,
@@ -292,7 +296,7 @@ class Runner:
                     lane.block(block, self.settings.count)
             # What is left to confirm: all of it after a count, as long as the grace lasts after a time.
             until = time.monotonic() + (self.grace if self.stop.ended else float("inf"))
-            while self.pending and not self.stop.soon() and time.monotonic() < until:
+            while (self.pending or self.unverified) and not self.stop.soon() and time.monotonic() < until:
                 lane.triage(1.1, once=True)
         except BaseException as error:
             self.errors.append(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -48,10 +48,13 @@ class Investigator:
         examiner: Examiner,
         versions: dict[str, Any],
         clock: Callable[[], float],
+        unverified: deque[Bug],
         stopping: Callable[[], bool] = lambda: False,
     ):
         self.store, self.campaign, self.examiner = store, campaign, examiner
         self.versions, self.clock, self.stopping = versions, clock, stopping
+        #: Bugs whose script has not been run by itself yet.
+        self.unverified = unverified
 
     def report(
         self, case: Case, index: int, target: str, pipeline: Pipeline, outcome: Outcome, verdict: Verdict
@@ -112,13 +115,18 @@ class Investigator:
         )
         bug, new = self.store.file_under_bug(finding, signature, name, self.clock())
         if new:
-            script = self.write_files(bug, reduced)
-            if not self.stopping():
-                self.store.set_script(bug, run_script(script, self.examiner.folder))
+            self.write_files(bug, reduced)
+            self.unverified.append(bug)
         return status
 
-    def write_files(self, bug: Bug, reduced: Examination) -> str:
-        """Write a bug's reduced case and its standalone script into the campaign's folder; the script.
+    def verify(self, bug: Bug) -> None:
+        """Run a bug's script by itself in a fresh interpreter, and keep what came of it."""
+        script = self.store.folder / BUGS / f"B{bug.id}.py"
+        if script.is_file():
+            self.store.set_script(bug, run_script(script.read_text(encoding="utf-8"), self.examiner.folder))
+
+    def write_files(self, bug: Bug, reduced: Examination) -> None:
+        """Write a bug's reduced case and its standalone script into the campaign's folder.
 
         Raises:
             StoreError: they cannot be written.
@@ -139,7 +147,6 @@ class Investigator:
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror}") from error
         write_case(reduced.case, folder / f"B{bug.id}.case.py")
-        return script
 
     def _settle(self, finding: Finding, *, status: str, **columns: Any) -> str:
         self.store.settle_finding(finding, status=status, **columns)

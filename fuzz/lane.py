@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from misfold.generators.support import Support
 from misfold.oracles.reference import Reference
@@ -24,6 +24,8 @@ from .settings import BLOCK, Settings
 from .store import Campaign, Finding, Store
 from .tally import Tally
 
+Item = TypeVar("Item")
+
 
 @dataclass(frozen=True)
 class Made:
@@ -37,6 +39,14 @@ class Made:
 
 # What is said of a case that a target is known not to take: nothing was run, nothing is wrong.
 _NOT_TAKEN = Verdict("ok", "support", "")
+
+
+def _take(queue: deque[Item]) -> Item | None:
+    """The first of a queue that lanes share, or None."""
+    try:
+        return queue.popleft()
+    except IndexError:
+        return None
 
 
 class Stopped(Exception):
@@ -84,15 +94,19 @@ class Lane:
         self.tally.spend("store", time.perf_counter() - start)
 
     def triage(self, share: float, once: bool = False) -> None:
-        """Investigate pending findings, as long as triage has had no more than ``share`` of the lanes' time."""
-        while self.pending and self.tally.share("triage") < share:
-            try:
-                finding = self.pending.popleft()
-            except IndexError:
+        """Investigate pending findings, then run bugs' scripts, while this has had less than ``share`` of the time."""
+        while self.tally.share("triage") < share:
+            finding = _take(self.pending)
+            # A script takes seconds: it is run only when there is nothing left to confirm.
+            bug = _take(self.investigator.unverified) if finding is None else None
+            if finding is None and bug is None:
                 return
             start = time.perf_counter()
             try:
-                self.tally.count_finding(self.investigator.investigate(finding))
+                if finding is not None:
+                    self.tally.count_finding(self.investigator.investigate(finding))
+                elif bug is not None:
+                    self.investigator.verify(bug)
             finally:
                 self.tally.spend("triage", time.perf_counter() - start)
             if once:
