@@ -61,7 +61,7 @@ class Examiner:
     ):
         self.servers, self.targets, self.folder, self.seconds = servers, targets, folder, seconds
         self._slots: dict[str, Slot] = {}
-        #: Seconds spent inside targets (eager too) and in all since the last ``take_seconds``.
+        #: Seconds spent inside targets so far; eager runs with the reference and is counted by the lane.
         self.in_target = 0.0
 
     def close(self) -> None:
