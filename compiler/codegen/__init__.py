@@ -1,0 +1,1 @@
+"""Loop IR → LLVM → machine code in this process."""

@@ -1,0 +1,1 @@
+"""ATen → graph IR. The only part of the compiler that knows PyTorch."""

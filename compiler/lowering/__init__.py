@@ -1,0 +1,1 @@
+"""Graph IR → loop IR, a family of operators per file."""
