@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from misfold.targets.outcome import FAILURES
 
 from .campaign import Servers, collect_versions, find_targets
 from .examine import Examiner
+from .spreading import spread
 
 # Records tried per operator and operand types: support can depend on arguments, and one taken call is enough.
 TRIES = 2
@@ -46,39 +46,25 @@ def probe(target: str, jobs: int, progress: Callable[[int, int], None]) -> dict[
     groups = plan(RecordBase.load())
     pipeline = system.pipelines()[0]
     table: dict[str, dict[str, str]] = {}
-    todo = sorted(groups, reverse=True)
-    total = len(todo)
-    lock = threading.Lock()
-    errors: list[BaseException] = []
+    done = 0
+
+    def measure(examiner: Examiner, key: tuple[str, str]) -> str:
+        return state({examiner.run(record.case(), target, pipeline).kind for record in groups[key]})
+
+    def take(key: tuple[str, str], found: str) -> None:
+        nonlocal done
+        done += 1
+        name, classes = key
+        table.setdefault(name, {})[classes] = found
+        progress(done, len(groups))
+
     with tempfile.TemporaryDirectory(prefix="misfold-") as folder:
         servers = Servers(systems, Path(folder), Limits(seconds=60))
-        servers.start()
 
-        def work() -> None:
-            examiner = Examiner(servers.servers, systems, Path(folder) / "targets", 60)
-            try:
-                while not errors:
-                    with lock:
-                        if not todo:
-                            return
-                        name, classes = todo.pop()
-                    kinds = {examiner.run(record.case(), target, pipeline).kind for record in groups[name, classes]}
-                    with lock:
-                        table.setdefault(name, {})[classes] = state(kinds)
-                        progress(total - len(todo), total)
-            except BaseException as error:
-                errors.append(error)
-            finally:
-                examiner.close()
+        def examiner() -> Examiner:
+            return Examiner(servers.servers, systems, Path(folder) / "targets", 60)
 
-        threads = [threading.Thread(target=work) for _ in range(jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        servers.close()
-    if errors:
-        raise errors[0]
+        spread(sorted(groups), jobs, servers, examiner, measure, take)
     ordered = {name: dict(sorted(classes.items())) for name, classes in sorted(table.items())}
     return {"target": target, "versions": collect_versions(systems), "operators": ordered}
 

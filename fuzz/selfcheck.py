@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from pathlib import Path
 from typing import Any
 
+from misfold.targets.isolation.answer import Answer
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.isolation.slot import Slot
 
-# Cases per call of the service: a worker that dies loses no more than this.
+from .spreading import spread
+
+SERVICE = "misfold.fuzz.selfcheck:serve"
+# Cases per call of the service.
 CHUNK = 20
+# Seconds that a call may take.
+SECONDS = 300.0
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
@@ -50,44 +55,32 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
 def self_check(count: int, seed: int, jobs: int) -> dict[str, Any]:
     """Run the self-check on ``count`` cases with ``jobs`` workers.
 
-    Returns ``cases``, ``evaluations``, ``undecided``, ``lost`` (cases whose worker died) and ``findings``, each with
-    the case's index and text, the variant and the verdict.
+    Returns ``cases``, ``evaluations``, ``undecided``, ``lost`` (cases that could not be checked, each with its
+    ``index`` and the ``reason``) and ``findings``, each with the case's index and text, the variant and the verdict.
     """
-    total: dict[str, Any] = {"cases": 0, "evaluations": 0, "undecided": 0, "lost": 0, "findings": [], "seed": seed}
+    total: dict[str, Any] = {"cases": 0, "evaluations": 0, "undecided": 0, "lost": [], "findings": [], "seed": seed}
     chunks = [list(range(start, min(start + CHUNK, count))) for start in range(0, count, CHUNK)]
-    lock = threading.Lock()
-    errors: list[BaseException] = []
+
+    def check(slot: Slot, indices: list[int]) -> list[tuple[list[int], Answer]]:
+        answer = slot.call(SERVICE, {"seed": seed, "indices": indices}, SECONDS)
+        if answer.data is not None or len(indices) == 1:
+            return [(indices, answer)]
+        # One of them spoils the worker; the others need not be lost with it.
+        return [pair for index in indices for pair in check(slot, [index])]
+
+    def take(_: list[int], answers: list[tuple[list[int], Answer]]) -> None:
+        for indices, answer in answers:
+            if answer.data is None:
+                reason = "no answer" if answer.death is None else f"{answer.death.type}: {answer.death.message[:200]}"
+                total["lost"] += [{"index": index, "reason": reason} for index in indices]
+                continue
+            for key in ("cases", "evaluations", "undecided"):
+                total[key] += answer.data[key]
+            total["findings"] += answer.data["findings"]
+
     with tempfile.TemporaryDirectory(prefix="misfold-") as folder:
-        server = ForkServer("selfcheck", ["misfold.fuzz.produce:warm_up"], Path(folder), Limits(seconds=300))
-        server.start()
-
-        def work() -> None:
-            slot = Slot(server)
-            try:
-                while not errors:
-                    with lock:
-                        if not chunks:
-                            return
-                        indices = chunks.pop(0)
-                    answer = slot.call("misfold.fuzz.selfcheck:serve", {"seed": seed, "indices": indices}, 300)
-                    with lock:
-                        if answer.data is None:
-                            total["lost"] += len(indices)
-                            continue
-                        for key in ("cases", "evaluations", "undecided"):
-                            total[key] += answer.data[key]
-                        total["findings"] += answer.data["findings"]
-            except BaseException as error:
-                errors.append(error)
-            finally:
-                slot.close()
-
-        threads = [threading.Thread(target=work) for _ in range(jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        server.close()
-    if errors:
-        raise errors[0]
+        server = ForkServer("selfcheck", ["misfold.fuzz.produce:warm_up"], Path(folder), Limits(seconds=SECONDS))
+        spread(chunks, jobs, server, lambda: Slot(server), check, take)
+    for key in ("lost", "findings"):
+        total[key].sort(key=lambda entry: entry["index"])
     return total

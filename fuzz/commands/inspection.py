@@ -200,7 +200,7 @@ def selfcheck(
 ) -> None:
     """Judge honest re-evaluations of the reference (float64 accumulation, other threads, other layouts): 0 findings.
 
-    Exit status 1 if any oracle raised a false alarm.
+    Exit status 1 if any oracle raised a false alarm, or a case could not be checked.
     """
     console = make_console()
     result = self_check(count, seed, jobs)
@@ -209,11 +209,13 @@ def selfcheck(
     else:
         console.print(
             f"{result['cases']} cases, {result['evaluations']} honest evaluations: {len(result['findings'])} findings, "
-            f"{result['undecided']} undecided"
+            f"{result['undecided']} undecided, {len(result['lost'])} cases lost"
         )
+        for entry in result["lost"]:
+            console.print(f"  case {entry['index']} lost: {escape(entry['reason'])}")
         for entry in result["findings"]:
             console.print(
                 f"  case {entry['index']} {entry['variant']}: {escape(entry['verdict'])} {escape(entry['explanation'])}"
             )
         console.print(f"seed {seed}; again with: misfold selfcheck --seed {seed} --count {count}")
-    raise typer.Exit(1 if result["findings"] else 0)
+    raise typer.Exit(1 if result["findings"] or result["lost"] else 0)
