@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,7 +12,6 @@ from misfold.oracles.verdict import Verdict
 from misfold.programs.case import Case, parse_case
 from misfold.programs.errors import StoreError
 from misfold.programs.files import write_case
-from misfold.programs.graph import Graph
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
 from misfold.triage.reduce.driver import reduce_case
@@ -84,12 +83,13 @@ class Investigator:
         own = self.examiner.targets[target].own_modules
         failure = None if finding.failure is None else Failure(**finding.failure)
         if failure is not None and finding.kind in SPOKEN:
-            bug, enough = self._bug(error_signature(target, finding.kind, failure, own)), ESTABLISHED_SPOKEN
+            bug = self.store.bug_of_signature(error_signature(target, finding.kind, failure, own))
+            enough = ESTABLISHED_SPOKEN
         else:
             # Looking into a hang takes minutes; one more that looks alike can wait for a person.
             enough = ESTABLISHED_SPOKEN if finding.kind == "hang" else ESTABLISHED_SILENT
-            bug = self._likely(target, finding.kind, case.graph)
-        if bug is not None and self._confirmed(bug) >= enough:
+            bug = self.store.bug_within(target, finding.kind, node_patterns(case.graph))
+        if bug is not None and self.store.count_findings(bug, "confirmed") >= enough:
             why = f"not investigated: looks like B{bug.id}, which is confirmed"
             self.store.file_under_bug(finding, bug.signature, bug.title, self.clock())
             return self._settle(finding, status="duplicate", evidence=[{"what": why}])
@@ -113,7 +113,8 @@ class Investigator:
             verdict=verdict.kind,
             explanation=verdict.explanation,
         )
-        bug, new = self.store.file_under_bug(finding, signature, name, self.clock())
+        patterns = node_patterns(reduced.case.graph)
+        bug, new = self.store.file_under_bug(finding, signature, name, self.clock(), patterns)
         if new:
             self.write_files(bug, reduced)
             self.unverified.append(bug)
@@ -199,22 +200,6 @@ class Investigator:
         normal = replace(reduced, graph=reduced.graph.normal(), recipes=_renamed(reduced))
         final = self.examiner.examine(normal, first.target, first.pipeline, fresh=True)
         return final if final.same_failure(first) else first
-
-    def _confirmed(self, bug: Bug) -> int:
-        return sum(item.status == "confirmed" for item in self.store.findings(bug=bug.id))
-
-    def _bug(self, signature: str) -> Bug | None:
-        return next((bug for bug in self.store.bugs() if bug.signature == signature), None)
-
-    def _likely(self, target: str, kind: str, graph: Graph) -> Bug | None:
-        """A bug of the target and kind all of whose operators, with their element types' classes, are in the graph."""
-        have = Counter(node_patterns(graph))
-        for bug in self.store.bugs():
-            if bug.target == target and bug.kind == kind:
-                text = self.store.finding(bug.finding_id).reduced
-                if text and not Counter(node_patterns(parse_case(text).graph)) - have:
-                    return bug
-        return None
 
 
 def _renamed(case: Case) -> dict[str, Any]:

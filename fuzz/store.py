@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Boolean,
     Float,
     ForeignKey,
+    Index,
     Integer,
     String,
     Text,
@@ -28,6 +30,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -35,7 +38,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from misfold.programs.errors import StoreError
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "campaign.sqlite"
 
 #: What a finding can be: not yet confirmed; 3 of 3 in fresh processes; not every time; a wrong value that further
@@ -102,7 +105,10 @@ class Finding(Base):
     """A case with a bad verdict."""
 
     __tablename__ = "findings"
-    __table_args__ = (UniqueConstraint("campaign_id", "index", "target", "pipeline"),)
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "index", "target", "pipeline"),
+        Index("findings_by_bug", "bug_id", "status"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
     bug_id: Mapped[int | None] = mapped_column(ForeignKey("bugs.id"), default=None)
@@ -137,6 +143,23 @@ class Bug(Base):
     at: Mapped[float] = mapped_column(Float)
 
 
+class BugPattern(Base):
+    """One operator of a bug's reduced program, by which programs that may show the same bug are recognised.
+
+    ``number`` counts the operators of one pattern; a bug with two of them is not shown by a program with one.
+    """
+
+    __tablename__ = "bug_patterns"
+    __table_args__ = (Index("bugs_by_pattern", "target", "kind", "pattern", "number"),)
+    bug_id: Mapped[int] = mapped_column(ForeignKey("bugs.id"), primary_key=True)
+    pattern: Mapped[str] = mapped_column(Text, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(16))
+    # Of the bug, all patterns counted.
+    total: Mapped[int] = mapped_column(Integer)
+
+
 class Statistic(Base):
     """Counters of a campaign at a moment, for curves over time."""
 
@@ -162,14 +185,23 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             self.engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
             event.listen(self.engine, "connect", _pragmas)
+            begun = inspect(self.engine).has_table(Campaign.__tablename__)
+            if not begun and not create:
+                raise StoreError(f"{folder}: no campaign was begun here; start it with: misfold run --folder {folder}")
+            # Before anything is made or read: tables of another version are left as they are.
+            found = self._schema() if begun else None
+            if found is not None and found != SCHEMA:
+                raise StoreError(
+                    f"{path}: made by another version of misfold (schema {found}, expected {SCHEMA}); "
+                    "go on with that version, or choose another folder"
+                )
             if create:
                 Base.metadata.create_all(self.engine)
-            if not inspect(self.engine).has_table(Campaign.__tablename__):
-                raise StoreError(f"{folder}: no campaign was begun here; start it with: misfold run --folder {folder}")
-            with Session(self.engine) as session:
-                found = session.scalars(select(Campaign)).first()
-        if found is not None and found.schema != SCHEMA:
-            raise StoreError(f"{path}: made by another version of misfold (schema {found.schema}, expected {SCHEMA})")
+
+    def _schema(self) -> int | None:
+        """The version of the tables that the folder's campaign was begun with, if one was."""
+        with Session(self.engine) as session:
+            return session.scalars(select(Campaign.schema).order_by(Campaign.id)).first()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -284,8 +316,13 @@ class Store:
         with self.session(write=True) as session:
             session.execute(update(Finding).where(Finding.id == finding.id).values(**columns))
 
-    def file_under_bug(self, finding: Finding, signature: str, title: str, at: float) -> tuple[Bug, bool]:
-        """Put a finding under the bug of a signature; True if the bug is new."""
+    def file_under_bug(
+        self, finding: Finding, signature: str, title: str, at: float, patterns: Iterable[str] = ()
+    ) -> tuple[Bug, bool]:
+        """Put a finding under the bug of a signature; True if the bug is new.
+
+        ``patterns`` are those of the operators in the finding's reduced program; a new bug keeps them.
+        """
         with self.session(write=True) as session:
             bug = session.scalars(select(Bug).where(Bug.signature == signature)).first()
             new = bug is None
@@ -296,6 +333,9 @@ class Store:
                 )  # fmt: skip
                 session.add(bug)
                 session.flush()
+                numbered = _numbered(patterns)
+                of_bug = {"bug_id": bug.id, "target": bug.target, "kind": bug.kind, "total": len(numbered)}
+                session.add_all(BugPattern(pattern=name, number=number, **of_bug) for name, number in numbered)
             bug.occurrences += 1
             session.execute(update(Finding).where(Finding.id == finding.id).values(bug_id=bug.id))
         return bug, new
@@ -325,6 +365,32 @@ class Store:
             raise StoreError(f"{self.folder}: no finding {number}; list them with: misfold findings {self.folder}")
         return found
 
+    def bug_of_signature(self, signature: str) -> Bug | None:
+        """The bug of a signature, if there is one."""
+        with self.session() as session:
+            return session.scalars(select(Bug).where(Bug.signature == signature)).first()
+
+    def bug_within(self, target: str, kind: str, patterns: Iterable[str]) -> Bug | None:
+        """The oldest bug of a target and kind whose operators' patterns are all among these."""
+        matched = (
+            select(BugPattern.bug_id)
+            .where(
+                BugPattern.target == target,
+                BugPattern.kind == kind,
+                tuple_(BugPattern.pattern, BugPattern.number).in_(_numbered(patterns)),
+            )
+            .group_by(BugPattern.bug_id, BugPattern.total)
+            .having(func.count() == BugPattern.total)
+        )
+        with self.session() as session:
+            return session.scalars(select(Bug).where(Bug.id.in_(matched)).order_by(Bug.id)).first()
+
+    def count_findings(self, bug: Bug, status: str) -> int:
+        """How many findings of a bug have a status."""
+        with self.session() as session:
+            query = select(func.count()).select_from(Finding).where(Finding.bug_id == bug.id, Finding.status == status)
+            return session.scalar(query) or 0
+
     def bugs(self) -> list[Bug]:
         """All bugs, oldest first."""
         with self.session() as session:
@@ -343,6 +409,11 @@ class Store:
             return list(
                 session.scalars(select(Statistic).where(Statistic.campaign_id == campaign.id).order_by(Statistic.id))
             )
+
+
+def _numbered(patterns: Iterable[str]) -> list[tuple[str, int]]:
+    """Each pattern with the count of its like so far: equal ones become different, so that sets can be compared."""
+    return [(name, number) for name, count in Counter(patterns).items() for number in range(count)]
 
 
 def _pragmas(connection: Any, _record: Any) -> None:

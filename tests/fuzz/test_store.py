@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from misfold.fuzz.store import FILE, Campaign, Store
 from misfold.programs.errors import StoreError
@@ -81,3 +84,80 @@ def test_missing_and_broken_stores_are_one_clear_error(tmp_path: Path) -> None:
 def test_a_finding_that_is_not_there(store: Store) -> None:
     with pytest.raises(StoreError, match="no finding 5"):
         store.finding(5)
+
+
+def test_a_store_of_another_version_is_one_clear_error_and_left_as_it_is(store: Store, campaign: Campaign) -> None:
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE campaigns SET schema = 1")
+        connection.exec_driver_sql("DROP TABLE bug_patterns")
+    store.close()
+    for create in (False, True):
+        with pytest.raises(StoreError, match="another version of misfold"):
+            Store(store.folder, create=create)
+    with closing(connect(store.folder / FILE)) as connection:
+        assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'bug_patterns'").fetchall()
+
+
+# -- looking bugs up --------------------------------------------------------------------------------------------------
+
+
+def file_bug(store: Store, campaign: Campaign, index: int, signature: str, patterns: list[str], **columns: str) -> None:
+    finding, _ = store.add_finding(campaign, **{**FINDING, **columns, "index": index})
+    store.settle_finding(finding, status="confirmed")
+    store.file_under_bug(finding, signature, "title", 2.0, patterns)
+
+
+def found(store: Store, target: str, kind: str, patterns: list[str]) -> str | None:
+    bug = store.bug_within(target, kind, patterns)
+    return None if bug is None else bug.signature
+
+
+def test_a_bug_is_found_within_a_program_that_holds_its_operators(store: Store, campaign: Campaign) -> None:
+    file_bug(store, campaign, 1, "twice", ["add(float)", "add(float)"])
+    file_bug(store, campaign, 2, "both", ["add(float)", "mul(float)"])
+    file_bug(store, campaign, 3, "one", ["mul(float)"])
+    assert found(store, "tvm", "values", ["mul(float)", "exp(float)"]) == "one"
+    assert found(store, "tvm", "values", ["mul(float)", "exp(float)", "add(float)"]) == "both"
+    assert found(store, "tvm", "values", ["add(float)", "mul(float)", "add(float)"]) == "twice"
+    assert found(store, "tvm", "values", ["add(float)", "exp(float)"]) is None
+    assert found(store, "tvm", "crash", ["mul(float)"]) is None
+    assert found(store, "inductor", "values", ["mul(float)"]) is None
+    assert found(store, "tvm", "values", []) is None
+
+
+def test_one_more_of_a_bug_does_not_change_what_it_is_known_by(store: Store, campaign: Campaign) -> None:
+    file_bug(store, campaign, 1, "a", ["add(float)"])
+    file_bug(store, campaign, 2, "a", ["add(float)", "exp(float)"])
+    assert found(store, "tvm", "values", ["add(float)"]) == "a"
+
+
+def test_a_bug_is_found_by_its_signature_with_its_count_of_findings(store: Store, campaign: Campaign) -> None:
+    for index, signature in enumerate(["a", "b", "a"]):
+        file_bug(store, campaign, index, signature, [])
+    bug = store.bug_of_signature("a")
+    assert bug is not None
+    assert (store.count_findings(bug, "confirmed"), store.count_findings(bug, "flaky")) == (2, 0)
+    assert store.bug_of_signature("c") is None
+
+
+def test_looking_up_reads_no_table_as_a_whole(store: Store, campaign: Campaign) -> None:
+    file_bug(store, campaign, 1, "a", ["add(float)"])
+    bug = store.bug_of_signature("a")
+    assert bug is not None
+    statements: list[tuple[str, Any]] = []
+
+    def keep(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    event.listen(store.engine, "before_cursor_execute", keep)
+    store.bug_of_signature("a")
+    store.bug_within("tvm", "values", ["add(float)"])
+    store.count_findings(bug, "confirmed")
+    event.remove(store.engine, "before_cursor_execute", keep)
+    assert len(statements) == 3
+    with store.engine.connect() as connection:
+        for statement, parameters in statements:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            steps = [row[-1] for row in plan]
+            assert not [step for step in steps if step.startswith(("SCAN bugs", "SCAN bug_patterns", "SCAN findings"))]
+            assert any("INDEX" in step or "PRIMARY KEY" in step for step in steps)
