@@ -128,8 +128,7 @@ class Examiner:
         answer = self.call(REFERENCE, "misfold.triage.reduce.capture:serve", {"case": case.text}, self.seconds)
         if answer.data is None:
             return {}
-        return {name: TensorValue(**{**raw, "shape": tuple(raw["shape"]), "strides": tuple(raw["strides"])})
-                for name, raw in answer.data["values"].items()}  # fmt: skip
+        return {name: TensorValue.from_data(raw) for name, raw in answer.data["values"].items()}
 
     def still_fails(self, first: Examination) -> Callable[[Case], bool]:
         """A predicate for reduction: the case fails as ``first`` did."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import msgpack
 import numpy as np
 
 from misfold.programs.case import Case
 from misfold.targets.outcome import Outcome
+from misfold.targets.plain import Plain
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Expected:
+class Expected(Plain):
     """What is known of one tensor that a target returns, computes as a gradient, or leaves in an input.
 
     ``exact``: every honest evaluation gives eager's bits (zeros of either sign being equal), and nothing else is
@@ -36,6 +36,10 @@ class Expected:
     spread: bytes = field(default=b"", repr=False)
     decided: bytes = field(default=b"", repr=False)
 
+    @classmethod
+    def fields_from(cls, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return {"shape": tuple(raw["shape"])}
+
     def values(self) -> np.ndarray:
         """The float64 values, in shape."""
         return np.frombuffer(self.data, np.float64).reshape(self.shape)
@@ -50,8 +54,8 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """What a case should give. Plain data; ``pack`` and ``unpack`` as for an Outcome.
+class Reference(Plain):
+    """What a case should give. Plain data, as an Outcome is.
 
     ``valid``: eager runs the program. ``finite``: all that it gives is finite. ``undefined``: why some call has no
     defined result, or None. ``values``, ``gradients`` and ``mutated`` follow the fields of an Outcome; an entry of
@@ -67,37 +71,13 @@ class Reference:
     mutated: tuple[Expected | None, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def pack(self) -> bytes:
-        """The reference as bytes: msgpack of the dataclass's fields."""
-        packed: bytes = msgpack.packb(asdict(self), use_bin_type=True)
-        return packed
-
-    @staticmethod
-    def unpack(data: bytes) -> Reference:
-        """Inverse of ``pack``.
-
-        Raises:
-            ValueError: the bytes are not a reference.
-        """
-        return Reference.from_data(msgpack.unpackb(data, use_list=False, strict_map_key=False))
-
-    @staticmethod
-    def from_data(raw: Any) -> Reference:
-        """From the plain data of ``asdict``; errors as in ``unpack``."""
-        if not isinstance(raw, dict):
-            raise ValueError("not a reference")
-
-        def expected(item: Any) -> Expected | None:
-            return None if item is None else Expected(**{**item, "shape": tuple(item["shape"])})
-
-        try:
-            values = tuple(Expected(**{**item, "shape": tuple(item["shape"])}) for item in raw["values"])
-            return Reference(
-                raw["valid"], raw["finite"], raw["reason"], raw["undefined"], values,
-                tuple(map(expected, raw["gradients"])), tuple(map(expected, raw["mutated"])), dict(raw["facts"]),
-            )  # fmt: skip
-        except (TypeError, KeyError) as error:
-            raise ValueError(f"not a reference: {error}") from error
+    @classmethod
+    def fields_from(cls, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "values": Expected.each_from_data(raw["values"]),
+            "gradients": Expected.any_from_data(raw["gradients"]),
+            "mutated": Expected.any_from_data(raw["mutated"]),
+        }
 
 
 def evaluate(case: Case, eager: Outcome | None = None) -> Reference:

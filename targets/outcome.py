@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgpack
 import numpy as np
 
 from misfold.programs.dtypes import DTYPES
 from misfold.programs.types import TensorType
+
+from .plain import Plain
 
 #: The kinds of outcome; all but "values" and "rejected" are failures of the target if eager accepts the program.
 KINDS = ("values", "rejected", "compile-error", "run-error", "crash", "hang", "stamped")
@@ -19,7 +20,7 @@ FAILURES = frozenset(KINDS) - {"values", "rejected"}
 
 
 @dataclass(frozen=True)
-class TensorValue:
+class TensorValue(Plain):
     """A tensor as data: its elements in row-major order, little-endian, plus what a caller can observe of its layout.
 
     ``strides`` are the actual ones, in elements. ``alias`` names what the tensor shares storage with: ``"x0"`` for
@@ -31,6 +32,10 @@ class TensorValue:
     data: bytes
     strides: tuple[int, ...] = ()
     alias: str | None = None
+
+    @classmethod
+    def fields_from(cls, raw: Mapping[str, Any]) -> dict[str, Any]:
+        return {"shape": tuple(raw["shape"]), "strides": tuple(raw["strides"])}
 
     @property
     def type(self) -> TensorType:
@@ -45,7 +50,7 @@ class TensorValue:
 
 
 @dataclass(frozen=True)
-class Failure:
+class Failure(Plain):
     """Why there are no values.
 
     ``type`` is the exception's class, the signal's name, or ``timeout``; ``frames`` are ``module:function`` from the
@@ -65,7 +70,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(Plain):
     """What one target did.
 
     ``values`` are the program's outputs, ``gradients`` those of the inputs that require one (None where there is
@@ -81,42 +86,16 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def pack(self) -> bytes:
-        """The outcome as bytes: msgpack of the dataclass's fields."""
-        # The same data as asdict gives, without its deep copy of every tensor's bytes.
-        packed: bytes = msgpack.packb(vars(self), default=vars, use_bin_type=True)
-        return packed
-
-    @staticmethod
-    def unpack(data: bytes) -> Outcome:
-        """Inverse of ``pack``.
-
-        Raises:
-            ValueError: the bytes are not an outcome.
-        """
-        return Outcome.from_data(msgpack.unpackb(data, use_list=False, strict_map_key=False))
-
-    @staticmethod
-    def from_data(raw: Any) -> Outcome:
-        """From the plain data of ``asdict``; errors as in ``unpack``."""
-        if not isinstance(raw, dict) or raw.get("kind") not in KINDS:
-            raise ValueError("not an outcome")
-
-        def tensor(item: Any) -> TensorValue | None:
-            return None if item is None else TensorValue(**item)
-
-        try:
-            return Outcome(
-                raw["kind"],
-                tuple(TensorValue(**item) for item in raw["values"]),
-                tuple(map(tensor, raw["gradients"])),
-                tuple(map(tensor, raw["mutated"])),
-                None if raw["failure"] is None else Failure(**raw["failure"]),
-                raw["seconds"],
-                raw["facts"],
-            )
-        except (TypeError, KeyError) as error:
-            raise ValueError(f"not an outcome: {error}") from error
+    @classmethod
+    def fields_from(cls, raw: Mapping[str, Any]) -> dict[str, Any]:
+        if raw["kind"] not in KINDS:
+            raise ValueError(f"not a kind of outcome: {raw['kind']!r:.50}")
+        return {
+            "values": TensorValue.each_from_data(raw["values"]),
+            "gradients": TensorValue.any_from_data(raw["gradients"]),
+            "mutated": TensorValue.any_from_data(raw["mutated"]),
+            "failure": None if raw["failure"] is None else Failure.from_data(raw["failure"]),
+        }
 
 
 _NORMALISE = (
