@@ -12,16 +12,17 @@ movement      ``broadcast`` [shape, dims] (input dim i becomes output dim dims[i
               ``pad`` [low, high, interior, value] (interior: that many between neighbours; all >= 0);
               ``concatenate`` [dim] (one or more operands)
 reduction     ``reduce`` [op, dims] (op of REDUCTIONS; dims increase and disappear; an empty one gives the identity);
-              ``argreduce`` [op, dim] (op min or max; i64; the first of equals; NaN wins; dim disappears; its size > 0)
+              ``argreduce`` [op, dim] (op min or max; i64; the first of equals, the first NaN if any; dim disappears; its
+              size > 0)
 scan          ``scan`` [op, dim] (inclusive; op add, mul, min, max);
-              ``argscan`` [op, dim] (outputs: running min/max and its i64 index; the latest of equals; NaN wins)
+              ``argscan`` [op, dim] (outputs: running min/max and its i64 index; the latest of equals, the latest NaN if any)
 contraction   ``dot`` [] ([B, M, K] × [B, K, N] → [B, M, N])
 convolution   ``convolution`` [strides, dilations, groups] ([N, C, *spatial] × [O, C/groups, *window]; cross-
               correlation, no padding: ``pad`` does that, and ``interior`` pads for transposed ones)
 window        ``window`` [op, sizes, strides, dilations] (a reduction over windows of the trailing dims; op add, max);
               ``argwindow`` [op, sizes, strides, dilations, extents, low] (max; outputs: value and the i64 flat index of
               the chosen element in the trailing dims as they were before padding: extents are their sizes, low what
-              was padded in front)
+              was padded in front. Padding is never chosen; the first of equals, the last NaN if any)
 indexing      ``gather`` (x, i0, …, one i64 index per dim of x, all of the output's shape) → x[i0, i1, …]; an index out
               of range ends the run with an error;
               ``scatter`` [op] (x, updates, i0, …): x with updates combined in, in row-major order; op ``replace``,
