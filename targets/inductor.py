@@ -4,10 +4,6 @@ What a compile costs is mostly fixed: g++ reads a precompiled header and links. 
 CPU detection are done once in the fork server, and debug information, warnings and profiling of guards, none of which
 change the code, are left out.
 
-``torch.compile`` runs what it cannot compile eagerly, and does so silently. Comparing eager with itself would look like
-a pass, so the target counts what its backend compiled and what of that ran; a program of which nothing was compiled is
-rejected. A graph break in the middle of a program is no failure, and no rejection.
-
 Caches: everything that a case writes goes to the folder given to ``settle`` and is deleted when the next case is
 compiled. Precompiled headers (150 MB for each set of compiler flags) are shared by all workers: they are in the folder
 named by the environment variable ``MISFOLD_CACHE``, which a campaign points into its own folder, or else in a
@@ -20,7 +16,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,7 +28,7 @@ from misfold.programs.pipeline import Pipeline
 from .inductor_pipelines import PIPELINES
 from .options import check_pipeline, unknown
 from .packages import missing_packages, package_versions
-from .protocol import Executable, Target, Unsupported
+from .protocol import Executable, Target
 
 _OPTIONS: dict[str, type] = {
     "backend": str,  # of torch.compile
@@ -102,37 +98,13 @@ class Inductor(Target):
     def compile(self, graph: Graph, inputs: Sequence[Any], pipeline: Pipeline) -> Executable:
         self._prepare()
         context = _configuration(pipeline)
-        import torch
+        import torch._dynamo
 
-        from .execution import copy_of
-        from .torch_values import gradients, to_function
+        from .dynamo import compile_with
 
         self._forget()
-        backend = _Counting(pipeline.options.get("backend", "inductor"))
-        function = torch.compile(to_function(graph), backend=backend, dynamic=pipeline.options.get("dynamic", False))
-        with context:
-            try:
-                sample = [copy_of(tensor) for tensor in inputs]
-                outputs = function(*sample)
-                # The backward pass is compiled when it is first asked for.
-                gradients(outputs, sample)
-            except Exception as error:
-                if error is not backend.raised:
-                    raise _rejection(error) or error from error.__cause__
-                failure = error  # the program was compiled, and fails when it runs
-                return lambda tensors: _raise(failure)
-        if not backend.graphs:
-            raise Unsupported("torch.compile ran all of the program eagerly")
-
-        def run(tensors: Sequence[Any]) -> Sequence[Any]:
-            before = backend.runs
-            with context:
-                outputs = function(*tensors)
-            if backend.runs == before:
-                raise Unsupported("torch.compile went back to running the program eagerly")
-            return outputs
-
-        return run
+        lookup = torch._dynamo.lookup_backend(pipeline.options.get("backend", "inductor"))
+        return compile_with(lookup, graph, inputs, pipeline.options.get("dynamic", False), context)
 
     def script(self, graph: Graph, pipeline: Pipeline) -> str:
         from .sources import inductor_source
@@ -143,28 +115,24 @@ class Inductor(Target):
         """Set up the process once: options that cost time and change nothing, and where caches are."""
         if self._ready:
             return
-        import torch._dynamo.config
-        import torch._dynamo.guards
-        import torch._functorch.config
         import torch._inductor.codecache
         import torch._inductor.config
         from torch._inductor import cpp_builder
+
+        from .dynamo import replace_internal, save_time, set_entry
 
         # A pool of compile processes or threads would not survive a fork.
         torch._inductor.config.compile_threads = 1
         # What was compiled before must not answer for what is compiled now.
         torch._inductor.config.fx_graph_cache = False
         torch._inductor.config.fx_graph_remote_cache = False
-        torch._functorch.config.enable_autograd_cache = False
-        _set(torch._dynamo.config, "run_gc_after_compile", False)
-        # 20 ms a compile to measure how long guards take
-        _replace(torch._dynamo.guards, "profile_guard_manager", lambda *_: 0.0)
+        save_time()
         # Line tables and warnings take a third of g++'s time.
-        _set(torch._inductor.config, "aot_inductor.enable_line_tables", False)
-        _replace(cpp_builder, "_get_warning_all_cflag", lambda *_, **__: ["w"])
+        set_entry(torch._inductor.config, "aot_inductor.enable_line_tables", False)
+        replace_internal(cpp_builder, "_get_warning_all_cflag", lambda *_, **__: ["w"])
         shared = shared_folder()
-        _replace(torch._inductor.codecache, "_HEADER_DIR", str(shared / "precompiled_headers"))
-        _replace(torch._inductor.codecache, "_HEADER_LOCK_DIR", str(shared / "precompiled_headers" / "locks"))
+        replace_internal(torch._inductor.codecache, "_HEADER_DIR", str(shared / "precompiled_headers"))
+        replace_internal(torch._inductor.codecache, "_HEADER_LOCK_DIR", str(shared / "precompiled_headers" / "locks"))
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(shared / "inductor"))
         _prefer_fast_linker(shared)
         from .joined_kernels import install
@@ -181,48 +149,6 @@ class Inductor(Target):
         torch._inductor.utils.clear_caches()
         if self._folder is not None:
             shutil.rmtree(Path(self._folder) / "inductor", ignore_errors=True)
-
-
-class _Counting:
-    """A backend of torch.compile that counts the graphs it compiled and how often they ran."""
-
-    def __init__(self, name: str):
-        import torch._dynamo
-
-        self._compile: Callable[..., Any] = torch._dynamo.lookup_backend(name)
-        self.graphs = 0
-        self.runs = 0
-        self.raised: BaseException | None = None
-
-    def __call__(self, module: Any, inputs: Any) -> Callable[..., Any]:
-        compiled = self._compile(module, inputs)
-        self.graphs += 1
-
-        def counted(*arguments: Any) -> Any:
-            self.runs += 1
-            try:
-                return compiled(*arguments)
-            except Exception as error:
-                self.raised = error
-                raise
-
-        return counted
-
-
-def _raise(error: BaseException) -> Any:
-    raise error
-
-
-def _rejection(error: Exception) -> Unsupported | None:
-    """The honest refusal that an exception of torch.compile is, or None."""
-    from torch._dynamo import exc
-
-    refusals = tuple(
-        getattr(exc, name) for name in ("Unsupported", "UserError", "RecompileLimitExceeded") if hasattr(exc, name)
-    )
-    if isinstance(error, refusals):
-        return Unsupported(str(error).partition("\n")[0])
-    return None
 
 
 def _configuration(pipeline: Pipeline) -> AbstractContextManager[Any]:
@@ -244,20 +170,6 @@ def _configuration(pipeline: Pipeline) -> AbstractContextManager[Any]:
             raise TargetError(f"{where}: {unknown('config', name, known)}")
     patch: AbstractContextManager[Any] = config.patch(dict(wanted))
     return patch
-
-
-def _set(config: Any, name: str, value: Any) -> None:
-    """Set an entry of a torch configuration module that has it: entries come and go with versions."""
-    owner, _, last = name.rpartition(".")
-    holder = getattr(config, owner, None) if owner else config
-    if holder is not None and hasattr(holder, last):
-        setattr(holder, last, value)
-
-
-def _replace(module: Any, name: str, value: Any) -> None:
-    """Replace an internal of torch where it exists; without it only time or disk space is lost."""
-    if hasattr(module, name):
-        setattr(module, name, value)
 
 
 def shared_folder() -> Path:
