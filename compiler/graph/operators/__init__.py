@@ -12,10 +12,11 @@ movement      ``broadcast`` [shape, dims] (input dim i becomes output dim dims[i
               ``pad`` [low, high, interior, value] (interior: that many between neighbours; all >= 0);
               ``concatenate`` [dim] (one or more operands)
 reduction     ``reduce`` [op, dims] (op of REDUCTIONS; dims increase and disappear; an empty one gives the identity);
-              ``argreduce`` [op, dim] (op min or max; i64; the first of equals, the first NaN if any; dim disappears; its
-              size > 0)
+              ``argreduce`` [op, dim] (op min or max; i64; the first of equals, the first NaN if any; dim disappears;
+              its size > 0)
 scan          ``scan`` [op, dim] (inclusive; op add, mul, min, max);
-              ``argscan`` [op, dim] (outputs: running min/max and its i64 index; the latest of equals, the latest NaN if any)
+              ``argscan`` [op, dim] (outputs: running min/max and its i64 index; the latest of equals, the latest
+              NaN if any)
 contraction   ``dot`` [] ([B, M, K] × [B, K, N] → [B, M, N])
 convolution   ``convolution`` [strides, dilations, groups] ([N, C, *spatial] × [O, C/groups, *window]; cross-
               correlation, no padding: ``pad`` does that, and ``interior`` pads for transposed ones)

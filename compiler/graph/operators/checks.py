@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
 from misfold.compiler.dtypes import I64, DType
 from misfold.compiler.graph.ir import TensorType
+from misfold.compiler.rounding import round_float
 
 from .base import IllTyped
 
@@ -87,13 +87,6 @@ def check_value(operator: str, value: int | float | bool, dtype: DType) -> None:
 
 def is_exact(value: int | float | bool, dtype: DType) -> bool:
     """Whether a number of the right Python type is one of the dtype."""
-    if not dtype.is_float:
-        return dtype.min <= value <= dtype.max
-    if dtype.bits == 64 or not math.isfinite(value):
-        return True
-    if abs(value) > dtype.max:
-        return False
-    if dtype.name == "f16":
-        return bool(struct.unpack("<e", struct.pack("<e", value))[0] == value)
-    packed = struct.pack("<f", value)
-    return bool(struct.unpack("<f", packed)[0] == value) and (dtype.bits == 32 or packed[:2] == b"\0\0")
+    if dtype.is_float:
+        return math.isnan(value) or round_float(value, dtype) == value
+    return dtype.min <= value <= dtype.max
