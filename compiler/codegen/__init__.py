@@ -1,1 +1,6 @@
 """Loop IR → LLVM → machine code in this process."""
+
+from .compiled import Compiled, build
+from .options import Options
+
+__all__ = ["Compiled", "Options", "build"]

@@ -1,0 +1,96 @@
+"""LLVM: text to optimised code in this process, or to something to read."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from .options import Options
+
+# llvmlite keeps one global LLVM context, which two threads must not use at a time.
+_lock = threading.RLock()
+
+
+@cache
+def _host() -> tuple[Any, str, str]:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    return target, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _machine(options: Options, jit: bool = True) -> Any:
+    target, cpu, features = _host()
+    return target.create_target_machine(
+        cpu=cpu, features=features, opt=min(options.level, 2), reloc="default", codemodel="jitdefault", jit=jit
+    )
+
+
+@cache
+def head() -> str:
+    """Data layout and triple of the host, as a module starts with them."""
+    with _lock:
+        layout = _machine(Options()).target_data
+        return f'target datalayout = "{layout}"\ntarget triple = "{llvm.get_process_triple()}"'
+
+
+def attributes(options: Options) -> str:
+    """What functions say about the machine code wanted."""
+    host = 512 if "+avx512f" in _host()[2].split(",") else 256
+    return f'"prefer-vector-width"="{min(options.vector_bits or host, host)}" "min-legal-vector-width"="0"'
+
+
+def _optimise(module: Any, machine: Any, options: Options) -> None:
+    tuning = llvm.create_pipeline_tuning_options(speed_level=options.level)
+    tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_interleaving = False
+    builder = llvm.create_pass_builder(machine, tuning)
+    if options.level >= 2:
+        builder.getModulePassManager().run(module, builder)
+        return
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    if options.level:
+        passes.add_sroa_pass()
+        passes.add_instruction_combine_pass()
+    passes.run(module, builder)
+
+
+class Library:
+    """A module in memory, as machine code. It lives as long as this object."""
+
+    def __init__(self, text: str, options: Options):
+        with _lock:
+            machine = _machine(options)
+            module = llvm.parse_assembly(text)
+            _optimise(module, machine, options)
+            self._engine = llvm.create_mcjit_compiler(module, machine)
+            self._engine.finalize_object()
+            self.entry: int = self._engine.get_function_address("entry")
+
+    def __del__(self) -> None:
+        if hasattr(self, "_engine"):
+            with _lock:
+                self._engine.close()
+
+
+def optimised(text: str, options: Options) -> Any:
+    """The module after LLVM's passes, and the machine to make code with."""
+    machine = _machine(options, jit=False)
+    module = llvm.parse_assembly(text)
+    _optimise(module, machine, options)
+    return module, machine
+
+
+def optimised_ir(text: str, options: Options) -> str:
+    with _lock:
+        return str(optimised(text, options)[0])
+
+
+def assembly(text: str, options: Options) -> str:
+    with _lock:
+        module, machine = optimised(text, options)
+        machine.set_asm_verbosity(False)
+        return machine.emit_assembly(module)
