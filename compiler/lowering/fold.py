@@ -1,0 +1,105 @@
+"""The loops that reductions of all kinds share: elements of the output, and for each of them what it is made from.
+
+Where the elements that are next to each other in memory belong to one output, the loops over them are innermost and
+accumulate in a scalar. Where they belong to different outputs, whole rows are accumulated, so that the innermost loop
+goes through memory in order in either case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from misfold.compiler.dtypes import DType
+from misfold.compiler.graph.ir import TensorType
+from misfold.compiler.loops.ir import Buffer, Const, Expr, Load, Store
+
+from .indices import outer_to_inner
+from .nest import Nest
+from .reader import Index
+
+
+class Cell:
+    """Where one output element is accumulated."""
+
+    def __init__(self, buffer: Buffer, index: Index):
+        self.buffer = buffer
+        self.index = index
+
+    @property
+    def value(self) -> Expr:
+        return Load(self.buffer, self.index)
+
+
+#: The index in each of some dimensions.
+Indexed = dict[int, Expr]
+#: Name, type and first value of an accumulator.
+Initial = tuple[str, DType, Const]
+#: Emits one step: what is at a kept and a reduced index is accumulated in the cells.
+Step = Callable[[Indexed, Indexed, Sequence[Cell]], None]
+#: Emits what is done with the finished cells of a kept index.
+Finish = Callable[[Indexed, Sequence[Cell]], None]
+
+
+def indexed(at: Indexed) -> Index:
+    """The indices in the order of their dimensions."""
+    return tuple([at[dim] for dim in sorted(at)])
+
+
+def fold(
+    nest: Nest,
+    kept: Mapping[int, int],
+    rows: Sequence[int],
+    reduced: Mapping[int, int],
+    initial: Sequence[Initial],
+    step: Step,
+    finish: Finish | None = None,
+    home: Buffer | None = None,
+) -> None:
+    """Emit the loops.
+
+    Args:
+        kept: sizes of the dimensions that outputs are made for, outermost first.
+        rows: those of them whose loops go inside of the reduced ones.
+        reduced: sizes of the dimensions that are reduced, outermost first.
+        initial: the accumulators.
+        step: emits one step of the reduction.
+        finish: emits what is to be done with each finished element.
+        home: a buffer over ``kept`` that may be accumulated in, if there is but one accumulator and it is not scalar.
+    """
+    emitter = nest.emitter
+    outer = {dim: size for dim, size in kept.items() if dim not in rows}
+    inner = {dim: kept[dim] for dim in rows}
+    with emitter.loops(outer) as at:
+        if rows and home is not None:
+            buffers = [home]
+            shown = sorted(kept)
+        else:
+            buffers = [emitter.allocate(name, dtype, tuple(inner.values())) for name, dtype, _ in initial]
+            shown = list(rows)
+
+        def cells(kept_index: Indexed) -> list[Cell]:
+            place = tuple([kept_index[dim] for dim in shown])
+            return [Cell(buffer, place) for buffer in buffers]
+
+        with emitter.loops(inner) as row:
+            for cell, (_, _, value) in zip(cells(at | row), initial):
+                emitter.emit(Store(cell.buffer, cell.index, value))
+        with emitter.loops(reduced, "r") as part, emitter.loops(inner) as row:
+            step(at | row, part, cells(at | row))
+        if finish is not None:
+            with emitter.loops(inner) as row:
+                finish(at | row, cells(at | row))
+
+
+def rows_of(x: TensorType, reduced: Sequence[int]) -> list[int]:
+    """The dimensions of x, none of them reduced, that lie inside of all reduced ones in memory: its rows."""
+    rows: list[int] = []
+    for dim in reversed(outer_to_inner(x.shape, x.strides)):
+        if x.shape[dim] == 1:
+            continue
+        if dim in reduced:
+            break
+        rows.insert(0, dim)
+    else:
+        return []  # nothing is reduced
+    return rows

@@ -1,0 +1,208 @@
+"""Index arithmetic that is simplified while it is written.
+
+Indices are sums of products with constants most of the time. What a reshape needs of division is mostly known from the
+ranges of loop variables: ``(i·4 + j) // 4`` with ``0 <= j < 4`` is ``i``. Indices never overflow, so that all laws of
+whole numbers hold.
+"""
+
+from __future__ import annotations
+
+from misfold.compiler.dtypes import BOOL, INDEX
+from misfold.compiler.loops.ir import Binary, Const, Expr, Var, index
+
+ZERO = index(0)
+TRUE = Const(True, BOOL)
+FALSE = Const(False, BOOL)
+
+Range = tuple[int, int]
+_ANY: Range = (int(INDEX.min), int(INDEX.max))
+# Data may be an index too (a gather's), and its arithmetic wraps around: a range beyond this one says nothing.
+_SAFE = 1 << 62
+
+
+class Indices:
+    """Makes index expressions. ``ranges`` holds the smallest and largest value of the variables that have one."""
+
+    def __init__(self) -> None:
+        self.ranges: dict[str, Range] = {}
+
+    # ---------------------------------------------------------------------------------------------------- what is known
+
+    def range(self, expression: Expr) -> Range:
+        """The smallest and largest value that an index can have, as far as is known."""
+        match expression:
+            case Const(int(value), _):
+                return value, value
+            case Var(name, _):
+                return self.ranges.get(name, _ANY)
+            case Binary(op, left, right) if left.dtype == INDEX:
+                return self._range_of_binary(op, self.range(left), self.range(right))
+        return _ANY
+
+    @staticmethod
+    def _range_of_binary(op: str, left: Range, right: Range) -> Range:
+        (a, b), (c, d) = left, right
+        found = _ANY
+        match op:
+            case "add":
+                found = a + c, b + d
+            case "sub":
+                found = a - d, b - c
+            case "mul":
+                products = a * c, a * d, b * c, b * d
+                found = min(products), max(products)
+            case "min":
+                return min(a, c), min(b, d)
+            case "max":
+                return max(a, c), max(b, d)
+            case "floordiv" if c == d and c > 0:
+                return a // c, b // c
+            case "floormod" if c == d and c > 0:
+                return (a, b) if a >= 0 and b < c else (0, c - 1)
+        return found if found[0] >= -_SAFE and found[1] <= _SAFE else _ANY
+
+    def within(self, expression: Expr, size: int) -> bool:
+        """Whether an index is known to lie in 0..size."""
+        low, high = self.range(expression)
+        return low >= 0 and high < size
+
+    # ------------------------------------------------------------------------------------------------------- arithmetic
+
+    def add(self, left: Expr, right: Expr) -> Expr:
+        if isinstance(left, Const):
+            left, right = right, left
+        match left, right:
+            case Const(int(a), _), Const(int(b), _):
+                return index(a + b)
+            case _, Const(0, _):
+                return left
+            case Binary("add", x, Const(int(a), _)), Const(int(b), _):
+                return self.add(x, index(a + b))
+            case Binary("sub", x, Const(int(a), _)), Const(int(b), _):
+                return self.add(x, index(b - a))
+            case _, Const(int(b), _) if b < 0:
+                return Binary("sub", left, index(-b))
+            case Binary("mul", quotient, Const(int(a), _)), Binary("floormod", x, Const(int(b), _)) if a == b:
+                if self.floordiv(x, a) == quotient:
+                    return x
+        return Binary("add", left, right)
+
+    def sub(self, left: Expr, right: int) -> Expr:
+        return self.add(left, index(-right))
+
+    def counted_from(self, last: int, right: Expr) -> Expr:
+        """``last - right``."""
+        match right:
+            case Const(int(value), _):
+                return index(last - value)
+            case Binary("sub", Const(int(value), _), x):
+                return self.add(x, index(last - value))
+        return Binary("sub", index(last), right)
+
+    def mul(self, left: Expr, factor: int) -> Expr:
+        if factor == 0:
+            return ZERO
+        if factor == 1:
+            return left
+        match left:
+            case Const(int(value), _):
+                return index(value * factor)
+            case Binary("mul", x, Const(int(value), _)):
+                return self.mul(x, value * factor)
+        return Binary("mul", left, index(factor))
+
+    def floordiv(self, left: Expr, divisor: int) -> Expr:
+        """``left // divisor`` for a positive divisor."""
+        multiple, rest = self._divided(left, divisor)
+        low, high = self.range(rest)
+        if low // divisor == high // divisor:
+            return self.add(multiple, index(low // divisor))
+        if isinstance(rest, Binary) and rest.op == "floordiv" and isinstance(rest.right, Const):
+            return self.add(multiple, self.floordiv(rest.left, int(rest.right.value) * divisor))
+        return self.add(multiple, Binary("floordiv", rest, index(divisor)))
+
+    def floormod(self, left: Expr, divisor: int) -> Expr:
+        """``left % divisor`` for a positive divisor."""
+        _, rest = self._divided(left, divisor)
+        low, high = self.range(rest)
+        if low // divisor == high // divisor:
+            return self.sub(rest, low // divisor * divisor)
+        return Binary("floormod", rest, index(divisor))
+
+    def _divided(self, expression: Expr, divisor: int) -> tuple[Expr, Expr]:
+        """q and r with ``expression == q·divisor + r``, where q is made of the terms that the divisor divides."""
+        match expression:
+            case Const(int(value), _):
+                return index(value // divisor), index(value % divisor)
+            case Binary("mul", x, Const(int(factor), _)) if factor % divisor == 0:
+                return self.mul(x, factor // divisor), ZERO
+            case Binary("add", left, right):
+                (q, r), (s, t) = self._divided(left, divisor), self._divided(right, divisor)
+                return self.add(q, s), self.add(r, t)
+            case Binary("sub", left, Const(int(value), _)):
+                q, r = self._divided(left, divisor)
+                return self.add(q, index(-value // divisor)), self.add(r, index(-value % divisor))
+        return (expression, ZERO) if divisor == 1 else (ZERO, expression)
+
+    def clamp(self, expression: Expr, size: int) -> Expr:
+        """The index in 0..size that is nearest."""
+        low, high = self.range(expression)
+        if low < 0:
+            expression = Binary("max", expression, ZERO)
+        if high >= size:
+            expression = Binary("min", expression, index(size - 1))
+        return self.only(expression)
+
+    def only(self, expression: Expr) -> Expr:
+        """The expression, or its value if there is but one."""
+        low, high = self.range(expression)
+        return index(low) if low == high else expression
+
+    # ------------------------------------------------------------------------------------------------------- conditions
+
+    def at_least(self, expression: Expr, bound: int) -> Expr:
+        low, high = self.range(expression)
+        return TRUE if low >= bound else FALSE if high < bound else Binary("ge", expression, index(bound))
+
+    def below(self, expression: Expr, bound: int) -> Expr:
+        low, high = self.range(expression)
+        return TRUE if high < bound else FALSE if low >= bound else Binary("lt", expression, index(bound))
+
+    def equal(self, expression: Expr, value: int) -> Expr:
+        low, high = self.range(expression)
+        if low == high == value:
+            return TRUE
+        return FALSE if value < low or high < value else Binary("eq", expression, index(value))
+
+
+def conjunction(conditions: list[Expr]) -> Expr:
+    """All of them."""
+    result: Expr = TRUE
+    for condition in conditions:
+        if condition == FALSE or result == TRUE:
+            result = condition
+        elif condition != TRUE and result != FALSE:
+            result = Binary("and", result, condition)
+    return result
+
+
+def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a row-major tensor."""
+    strides = []
+    stride = 1
+    for size in reversed(shape):
+        strides.append(stride)
+        stride *= size
+    return tuple(reversed(strides))
+
+
+def outer_to_inner(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> list[int]:
+    """The dimensions as they lie in memory, the one with the largest steps first."""
+    if strides is None:
+        return list(range(len(shape)))
+    # Dimensions of stride 0 do not move at all; they keep their place next to the one in front of them.
+    key: list[int] = []
+    for dim in range(len(shape)):
+        still = shape[dim] <= 1 or strides[dim] == 0
+        key.append(key[-1] if still and key else abs(strides[dim]))
+    return sorted(range(len(shape)), key=lambda dim: -key[dim])

@@ -1,0 +1,131 @@
+"""Operators that move elements: which element of the input the one at an index is."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import cast
+
+from misfold.compiler.graph.ir import Node
+from misfold.compiler.loops.ir import Const, Expr, Select, Var
+from misfold.compiler.loops.visit import nodes
+
+from .indices import FALSE, TRUE, ZERO, conjunction
+from .reader import Index, Reader
+
+# An index of more than this many nodes gets a variable before it is used several times: chains of reshapes would double
+# in size each time.
+_LARGE = 12
+
+
+def _ints(node: Node, name: str) -> tuple[int, ...]:
+    return cast(tuple[int, ...], node.attribute(name))
+
+
+def broadcast(reader: Reader, node: Node, index: Index) -> Expr:
+    (x,) = node.inputs
+    moved = [ZERO if size == 1 else index[dim] for size, dim in zip(x.type.shape, _ints(node, "dims"))]
+    return reader.read(x, tuple(moved))
+
+
+def permute(reader: Reader, node: Node, index: Index) -> Expr:
+    moved = dict(zip(_ints(node, "dims"), index))
+    return reader.read(node.inputs[0], tuple([moved[dim] for dim in range(len(index))]))
+
+
+def slice_(reader: Reader, node: Node, index: Index) -> Expr:
+    indices = reader.indices
+    moved = [
+        indices.add(indices.mul(position, step), Const(start, position.dtype))
+        for position, start, step in zip(index, _ints(node, "starts"), _ints(node, "steps"))
+    ]
+    return reader.read(node.inputs[0], tuple(moved))
+
+
+def reverse(reader: Reader, node: Node, index: Index) -> Expr:
+    (x,) = node.inputs
+    moved = list(index)
+    for dim in _ints(node, "dims"):
+        last = x.type.shape[dim] - 1
+        moved[dim] = reader.indices.counted_from(last, index[dim])
+    return reader.read(x, tuple(moved))
+
+
+def reshape(reader: Reader, node: Node, index: Index) -> Expr:
+    (x,) = node.inputs
+    return reader.read(x, reshaped(reader, index, node.output.type.shape, x.type.shape))
+
+
+def reshaped(reader: Reader, index: Index, shape: tuple[int, ...], wanted: tuple[int, ...]) -> Index:
+    """The index of the element in ``wanted`` that is at ``index`` in ``shape``, a tensor of as many elements.
+
+    Dimensions are put in the smallest groups that have the same number of elements on both sides; most groups have one
+    dimension on one side at least, and so need only products or only quotients.
+    """
+    indices = reader.indices
+    moved: list[Expr] = [ZERO] * len(wanted)
+    if prod(shape) == 0:
+        return tuple(moved)
+    have = [(size, position) for size, position in zip(shape, index) if size != 1]
+    want = [(size, dim) for dim, size in enumerate(wanted) if size != 1]
+    while have:
+        sources, targets = [have.pop()], [want.pop()]
+        count, total = sources[0][0], targets[0][0]
+        while count != total:
+            if count < total:
+                sources.append(have.pop())
+                count *= sources[-1][0]
+            else:
+                targets.append(want.pop())
+                total *= targets[-1][0]
+        _, flat = sources.pop()
+        for size, position in reversed(sources):
+            flat = indices.add(indices.mul(flat, size), position)
+        *inner, (_, outermost) = targets
+        if inner and not isinstance(flat, Var) and sum(1 for _ in nodes(flat)) > _LARGE:
+            flat = reader.emitter.let("flat", flat)
+        for size, dim in inner:
+            moved[dim] = indices.floormod(flat, size)
+            flat = indices.floordiv(flat, size)
+        moved[outermost] = flat
+    return tuple(moved)
+
+
+def pad(reader: Reader, node: Node, index: Index) -> Expr:
+    """Where it is padding, the nearest element is read in vain: ``select`` needs both."""
+    (x,) = node.inputs
+    indices = reader.indices
+    conditions: list[Expr] = []
+    moved: list[Expr] = []
+    for position, size, low, interior in zip(index, x.type.shape, _ints(node, "low"), _ints(node, "interior")):
+        at = indices.sub(position, low)
+        span = (size - 1) * (interior + 1) + 1
+        conditions += [indices.at_least(at, 0), indices.below(at, span)]
+        if interior:
+            conditions.append(indices.equal(indices.floormod(at, interior + 1), 0))
+            at = indices.floordiv(at, interior + 1)
+        moved.append(indices.clamp(at, size))
+    inside = conjunction(conditions)
+    value = Const(cast(float, node.attribute("value")), x.type.dtype)
+    if inside == FALSE or x.type.elements == 0:
+        return value
+    element = reader.read(x, tuple(moved))
+    return element if inside == TRUE else Select(inside, element, value)
+
+
+def concatenate(reader: Reader, node: Node, index: Index) -> Expr:
+    """The last operand that begins at the index or before; all that it may be are read, at the nearest index."""
+    dim = cast(int, node.attribute("dim"))
+    indices = reader.indices
+    low, high = indices.range(index[dim])
+    result: Expr | None = None
+    start = 0
+    for x in node.inputs:
+        size = x.type.shape[dim]
+        if start <= high and low < start + size:
+            moved = indices.clamp(indices.sub(index[dim], start), size)
+            element = reader.read(x, (*index[:dim], moved, *index[dim + 1 :]))
+            result = element if result is None else Select(indices.below(index[dim], start), result, element)
+        start += size
+    if result is None:  # nothing at all, in a loop that never runs
+        return reader.read(node.inputs[0], index)
+    return result

@@ -1,0 +1,110 @@
+"""Reductions along dimensions and over windows, and scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from misfold.compiler.loops.ir import Buffer, Const, Expr, Reduce
+from misfold.compiler.loops.operators import identity
+
+from .fold import Cell, Finish, Indexed, Initial, Step, fold, indexed, rows_of
+from .indices import outer_to_inner
+from .nest import Nest, ints
+from .reader import Index
+
+
+def reduce(nest: Nest) -> None:
+    (x,) = nest.node.inputs
+    op = cast(str, nest.node.attribute("op"))
+    dims = ints(nest.node, "dims")
+    order = outer_to_inner(x.type.shape, x.type.strides)
+    kept = {dim: x.type.shape[dim] for dim in order if dim not in dims}
+    dtype = x.type.dtype
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        element = nest.read(x, indexed(at | part))
+        nest.emitter.emit(Reduce(op, cells[0].buffer, cells[0].index, element))
+
+    def finish(at: Indexed, cells: Sequence[Cell]) -> None:
+        nest.finish(indexed(at), [cells[0].value])
+
+    fold(
+        nest,
+        kept,
+        rows_of(x.type, dims),
+        {dim: x.type.shape[dim] for dim in order if dim in dims},
+        [("acc", dtype, Const(identity(op, dtype), dtype))],
+        step,
+        finish,
+        nest.home,
+    )
+
+
+def scan(nest: Nest) -> None:
+    (x,) = nest.node.inputs
+    op = cast(str, nest.node.attribute("op"))
+    dim = cast(int, nest.node.attribute("dim"))
+    dtype = x.type.dtype
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        place = indexed(at | part)
+        nest.emitter.emit(Reduce(op, cells[0].buffer, cells[0].index, nest.read(x, place)))
+        nest.finish(place, [cells[0].value])
+
+    along(nest, dim, [("acc", dtype, Const(identity(op, dtype), dtype))], step)
+
+
+def along(nest: Nest, dim: int, initial: Sequence[Initial], step: Step, finish: Finish | None = None) -> None:
+    """A fold along one dimension of the operator's only input."""
+    (x,) = nest.node.inputs
+    order = outer_to_inner(x.type.shape, x.type.strides)
+    kept = {other: x.type.shape[other] for other in order if other != dim}
+    fold(nest, kept, rows_of(x.type, [dim]), {dim: x.type.shape[dim]}, initial, step, finish)
+
+
+def window(nest: Nest) -> None:
+    """A reduction over windows, each of which lies within the input."""
+    (x,) = nest.node.inputs
+    op = cast(str, nest.node.attribute("op"))
+    dtype = x.type.dtype
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        element = nest.read(x, positions(nest, at, part))
+        nest.emitter.emit(Reduce(op, cells[0].buffer, cells[0].index, element))
+
+    def finish(at: Indexed, cells: Sequence[Cell]) -> None:
+        nest.finish(indexed(at), [cells[0].value])
+
+    slide(nest, [("acc", dtype, Const(identity(op, dtype), dtype))], step, finish, nest.home)
+
+
+def slide(nest: Nest, initial: Sequence[Initial], step: Step, finish: Finish, home: Buffer | None = None) -> None:
+    """A fold over windows along the trailing dimensions of the operator's only input."""
+    (x,) = nest.node.inputs
+    shape = nest.node.outputs[0].type.shape
+    sizes = ints(nest.node, "sizes")
+    first = x.type.rank - len(sizes)
+    order = outer_to_inner(x.type.shape, x.type.strides)
+    innermost = order[-1]
+    rows = [innermost] if shape[innermost] > 1 else []
+    windows = {first + number: size for number, size in enumerate(sizes)}
+    fold(nest, {dim: shape[dim] for dim in order}, rows, windows, initial, step, finish, home)
+
+
+def positions(nest: Nest, at: Indexed, part: Indexed) -> Index:
+    """Where in the input the elements of a window are."""
+    strides, dilations = ints(nest.node, "strides"), ints(nest.node, "dilations")
+    first = len(at) - len(strides)
+    found = []
+    for dim in range(len(at)):
+        if dim < first:
+            found.append(at[dim])
+        else:
+            found.append(window_position(nest, at[dim], part[dim], strides[dim - first], dilations[dim - first]))
+    return tuple(found)
+
+
+def window_position(nest: Nest, at: Expr, part: Expr, stride: int, dilation: int) -> Expr:
+    indices = nest.indices
+    return indices.add(indices.mul(at, stride), indices.mul(part, dilation))

@@ -1,0 +1,101 @@
+"""Operators that tell where the smallest or largest element is: reductions and scans with two accumulators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from misfold.compiler.dtypes import I64
+from misfold.compiler.loops.ir import Binary, Const, Expr, Select, Store, index
+from misfold.compiler.loops.operators import identity
+
+from .fold import Cell, Indexed, Initial, indexed
+from .indices import TRUE, ZERO, conjunction
+from .nest import Nest, ints
+from .reductions import along, positions, slide
+
+
+def argreduce(nest: Nest) -> None:
+    """The first of equals and the first NaN: a NaN takes over from numbers only."""
+    (x,) = nest.node.inputs
+    op, dim = _op(nest), cast(int, nest.node.attribute("dim"))
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        element = nest.emitter.let("element", nest.read(x, indexed(at | part)))
+        best = cells[0].value
+        takes: Expr = Binary(_BETTER[op], element, best)
+        if x.type.dtype.is_float:
+            takes = Binary("or", takes, Binary("and", _is_nan(element), Binary("eq", best, best)))
+        _take_over(nest, takes, cells, element, part[dim])
+
+    along(nest, dim, _initial(nest, 0), step, lambda at, cells: nest.finish(indexed(at), [cells[1].value]))
+
+
+def argscan(nest: Nest) -> None:
+    """The latest of equals, and from the first NaN on the latest NaN."""
+    (x,) = nest.node.inputs
+    op, dim = _op(nest), cast(int, nest.node.attribute("dim"))
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        place = indexed(at | part)
+        element = nest.emitter.let("element", nest.read(x, place))
+        takes: Expr = Binary(_AS_GOOD[op], element, cells[0].value)
+        if x.type.dtype.is_float:
+            takes = Binary("or", takes, _is_nan(element))
+        _take_over(nest, takes, cells, element, part[dim])
+        nest.finish(place, [cell.value for cell in cells])
+
+    along(nest, dim, _initial(nest, 0), step)
+
+
+def argwindow(nest: Nest) -> None:
+    """The first of equals and the last NaN, among the elements that are not padding: the first of these is always
+    taken, so that it stands even if nothing is better than what the search began with."""
+    (x,) = nest.node.inputs
+    op = _op(nest)
+    extents, low = ints(nest.node, "extents"), ints(nest.node, "low")
+    first = x.type.rank - len(extents)
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        indices = nest.indices
+        place = positions(nest, at, part)
+        inside: list[Expr] = []
+        flat: Expr = ZERO
+        for position, extent, before in zip(place[first:], extents, low):
+            inside += [indices.at_least(position, before), indices.below(position, before + extent)]
+            flat = indices.add(indices.mul(flat, extent), indices.sub(position, before))
+        element = nest.emitter.let("element", nest.read(x, place))
+        takes: Expr = Binary("or", Binary(_BETTER[op], element, cells[0].value), Binary("lt", cells[1].value, ZERO))
+        if x.type.dtype.is_float:
+            takes = Binary("or", takes, _is_nan(element))
+        _take_over(nest, conjunction([conjunction(inside), takes]), cells, element, flat)
+
+    def finish(at: Indexed, cells: Sequence[Cell]) -> None:
+        nest.finish(indexed(at), [cell.value for cell in cells])
+
+    slide(nest, _initial(nest, -1), step, finish)
+
+
+_BETTER = {"min": "lt", "max": "gt"}
+_AS_GOOD = {"min": "le", "max": "ge"}
+
+
+def _op(nest: Nest) -> str:
+    return cast(str, nest.node.attribute("op"))
+
+
+def _initial(nest: Nest, place: int) -> list[Initial]:
+    dtype = nest.node.inputs[0].type.dtype
+    return [("best", dtype, Const(identity(_op(nest), dtype), dtype)), ("place", I64, index(place))]
+
+
+def _is_nan(element: Expr) -> Expr:
+    return Binary("ne", element, element)
+
+
+def _take_over(nest: Nest, takes: Expr, cells: Sequence[Cell], element: Expr, place: Expr) -> None:
+    """Without branches: the loop around may run in lockstep."""
+    takes = nest.emitter.let("takes", takes)
+    for cell, value in zip(cells, (element, place)):
+        chosen = value if takes == TRUE else Select(takes, value, cell.value)
+        nest.emitter.emit(Store(cell.buffer, cell.index, chosen))
