@@ -7,7 +7,8 @@ They are no test of a compiler, since any answer to them is right:
 - scattering to one place twice (torch documents the result as arbitrary);
 - shifting by a negative amount or by more than the type's width;
 - writing to memory whose elements overlap, or while another argument reads it;
-- sequences that have to be sorted and are not.
+- sequences that have to be sorted and are not;
+- least squares by LAPACK's gelsy, whose pivots torch does not initialise.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
         return "the smallest integer by -1"
     if _POLYNOMIAL.search(last) and _exceeds(argument(node, 1, "n"), values):
         return "a degree that takes forever"
+    if last == "lstsq" and node.kwargs.get("driver") in (None, "gelsy"):
+        return "a pivoting that starts from uninitialised memory"
     if plain in SHIFT and shifts_too_far(node, values):
         return "a shift out of range"
     if plain in SCATTER and scatters_twice(node, plain, values):

@@ -55,7 +55,8 @@ def collect(
     """Make the file of records for the installed torch in ``folder``, and say what is in it.
 
     Takes some minutes. ``only`` restricts to sources whose name holds the text; ``progress`` is called with the numbers
-    of sources done and to do. The file is the same on every run.
+    of sources done and to do. The file is the same on every run with the same ``PYTHONHASHSEED``: PyTorch's test data
+    comes out of sets of text.
 
     Raises:
         ImportError: PyTorch's test data needs ``expecttest`` and ``scipy``.

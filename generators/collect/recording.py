@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from misfold.programs.arguments import SYMBOLS, Argument, Ref, Symbol
+from misfold.programs.errors import GraphError
 from misfold.programs.graph import MAX_DEPTH, MAX_STRING
-from misfold.programs.operators import is_operator
+from misfold.programs.operators import is_operator, operator_names
 
-from ..calling import NAMES
+from ..calling import NAMES, function_of
 
 # A sample larger than this says nothing that a smaller one does not.
 MAX_ELEMENTS = 2**14
@@ -59,17 +62,34 @@ class Call:
         return ",".join(NAMES[tensor.dtype] for tensor in self.tensors)
 
 
-def public_name(function: Callable[..., Any]) -> tuple[str | None, dict[str, Argument]]:
-    """The allow-listed name of a torch function, and keyword arguments that the name implies."""
+@cache
+def _names_by_function() -> dict[int, tuple[str, ...]]:
+    """Allow-listed names of the installed torch's functions by identity."""
+    names: dict[int, tuple[str, ...]] = {}
+    for name in sorted(operator_names()):
+        try:
+            function = function_of(name)
+        except GraphError:
+            continue
+        names[id(function)] = (*names.get(id(function), ()), name)
+    return names
+
+
+def public_names(function: Callable[..., Any]) -> tuple[Sequence[str], dict[str, Argument]]:
+    """The allow-listed names of a torch function, and keyword arguments that they imply.
+
+    There are several where torch offers one function in several places: ``torch.mm`` is ``torch.spmm`` too.
+    """
     name = resolve_name(function)
     if name is None:
-        return None, {}
+        return (), {}
     name = name.replace("torch.functional.", "torch.")
-    extra: dict[str, Argument] = {}
     pool = _POOL.fullmatch(name)
     if pool:
-        name, extra = pool[1], {"return_indices": True}
-    return (name if is_operator(name) else None), extra
+        return ((pool[1],) if is_operator(pool[1]) else ()), {"return_indices": True}
+    found = _names_by_function().get(id(function), ())
+    # A name that torch resolves to another object still says what is called.
+    return (found if not is_operator(name) or name in found else (name, *found)), {}
 
 
 class Recorder(TorchFunctionMode):
@@ -83,18 +103,34 @@ class Recorder(TorchFunctionMode):
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        call = None
+        call: Call | None = None
+        names: Sequence[str] = ()
         if len(self.calls) < self._limit:
-            name, extra = public_name(function)
-            if name is not None:
+            names, extra = public_names(function)
+            if names:
                 try:
-                    call = describe(name, args, {**kwargs, **extra})
+                    call = describe(names[0], args, {**kwargs, **extra})
                 except Inexpressible as error:
                     self.refused[str(error)] = self.refused.get(str(error), 0) + 1
         result = function(*args, **kwargs)
         if call is not None:
-            self.calls.append(call)
+            self.calls += [call, *(replace(call, op=name) for name in names[1:])]
         return result
+
+
+@contextmanager
+def beneath() -> Iterator[None]:
+    """Let recorders see through torch's functions that are written in Python, to the operators that these call."""
+    checks = ("has_torch_function", "has_torch_function_unary", "has_torch_function_variadic")
+    places = [(module, name) for module in (torch.nn.functional, torch.functional) for name in checks]
+    before = [(module, name, getattr(module, name)) for module, name in places if hasattr(module, name)]
+    for module, name, _ in before:
+        setattr(module, name, lambda *_: False)
+    try:
+        yield
+    finally:
+        for module, name, check in before:
+            setattr(module, name, check)
 
 
 def describe(op: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:

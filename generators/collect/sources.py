@@ -7,14 +7,17 @@ import doctest
 import io
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 import torch
 
-from misfold.programs.operators import operator_names
+from misfold.programs.errors import GraphError
+from misfold.programs.operators import NAMESPACES, is_operator, operator_names
 
-from ..calling import TORCH_DTYPES
-from .recording import Call, Recorder
+from ..calling import TORCH_DTYPES, function_of
+from ..undefined import last_name
+from .recording import Call, Recorder, beneath, public_names
 
 # float32 first: where a cap cuts, the commonest element type stays.
 DTYPE_ORDER = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "int8", "int16", "bool")
@@ -36,14 +39,31 @@ def opinfo_entries() -> list[Any]:
 
 
 def forms(entry: Any) -> Iterator[tuple[Callable[..., Any], bool]]:
-    """The ways to call an entry's operator: function, method, in place, and the same of its aliases."""
+    """The ways to call an entry's operator, with whether they write its input: function, method, in place, the same of
+    its aliases, and what has the same name in another of torch's namespaces."""
     seen: set[int] = set()
     for source in (entry, *entry.aliases):
-        for name in ("op", "method_variant", "inplace_variant"):
-            function = getattr(source, name, None)
-            if function is not None and id(function) not in seen:
-                seen.add(id(function))
-                yield function, name == "inplace_variant"
+        for kind in ("op", "method_variant", "inplace_variant"):
+            function = getattr(source, kind, None)
+            if function is None:
+                continue
+            for form, writes in ((function, kind == "inplace_variant"), *namesakes(function)):
+                if id(form) not in seen:
+                    seen.add(id(form))
+                    yield form, writes
+
+
+def namesakes(function: Callable[..., Any]) -> list[tuple[Callable[..., Any], bool]]:
+    """What other namespaces call the same, and in place: ``torch.exp`` and ``torch.exp_`` of ``torch.Tensor.exp``; with
+    whether it writes its input. Whether it takes the same arguments shows when it is called."""
+    found = []
+    for known in public_names(function)[0]:
+        last = last_name(known)
+        for name in (f"{space}.{spelling}" for space in NAMESPACES for spelling in dict.fromkeys((last, f"{last}_"))):
+            if name != known and is_operator(name):
+                with contextlib.suppress(GraphError):
+                    found.append((function_of(name), name.endswith("_")))
+    return found
 
 
 def opinfo_calls(entry: Any) -> Iterator[Call]:
@@ -69,12 +89,15 @@ def sample_calls(entry: Any, sample: Any) -> Iterator[Call]:
         first = sample.input
         if inplace and isinstance(first, torch.Tensor):
             first = first.clone()
-        with Recorder(limit=8) as recorder:
-            try:
-                function(first, *sample.args, **sample.kwargs)
-            except Exception:
-                continue
-        yield from recorder.calls
+        # What is written in Python is called once more, for the operators beneath it have names of their own.
+        views = (contextlib.nullcontext, beneath) if isinstance(function, FunctionType) else (contextlib.nullcontext,)
+        for view in views:
+            with Recorder(limit=8) as recorder, view():
+                try:
+                    function(first, *sample.args, **sample.kwargs)
+                except Exception:
+                    continue
+            yield from recorder.calls
 
 
 def documented() -> list[str]:

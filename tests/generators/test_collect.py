@@ -11,8 +11,8 @@ import torch
 
 from misfold.generators.collect import collect
 from misfold.generators.collect.processes import fork_map
-from misfold.generators.collect.recording import Call, Inexpressible, Recorder, describe
-from misfold.generators.collect.sources import docstring_calls, documented
+from misfold.generators.collect.recording import Call, Inexpressible, Recorder, beneath, describe
+from misfold.generators.collect.sources import docstring_calls, documented, namesakes
 from misfold.generators.collect.verifying import Refused, verify
 from misfold.generators.records import Record, RecordBase
 
@@ -54,6 +54,33 @@ def test_outermost_calls_are_recorded_by_public_name():
         "torch.nn.functional.max_pool1d",
     ]
     assert recorder.calls[-1].kwargs["return_indices"] is True
+
+
+def test_one_function_under_two_names_is_recorded_under_both():
+    x, y = torch.ones(2, 3), torch.ones(3, 2)
+    with Recorder() as recorder:
+        torch.mm(x, y)
+    assert {"torch.mm", "torch.spmm"} == {call.op for call in recorder.calls}
+    assert len({repr(call.args) for call in recorder.calls}) == 1
+
+
+def test_operators_beneath_functions_written_in_python():
+    x = torch.ones(2)
+    with Recorder() as recorder, beneath():
+        F.relu(x)
+        F.celu(x, 2.0)
+    assert [call.op for call in recorder.calls] == ["torch.relu", "torch.celu"]
+    assert recorder.calls[1].args[1:] == (2.0,)
+    with Recorder() as recorder:
+        F.relu(x)
+    assert [call.op for call in recorder.calls] == ["torch.nn.functional.relu"]
+
+
+def test_namesakes_of_other_namespaces_and_in_place():
+    found = {(function.__name__, writes) for function, writes in namesakes(F.relu)}
+    assert found == {("relu", False), ("relu_", True)}
+    assert (torch.exp_, True) in namesakes(torch.Tensor.exp_)
+    assert (torch.special.exp2, False) in namesakes(torch.exp2)
 
 
 def test_tensors_are_copied_before_the_call_writes_them():
@@ -152,6 +179,18 @@ def test_exactness_and_dynamic_shapes():
 def test_calls_that_make_no_record_say_why(function, arguments, reason):
     with pytest.raises(Refused, match=reason):
         record(function, *arguments)
+
+
+def test_names_that_only_other_names_lead_to_have_records():
+    names = set(RecordBase.load().operators)
+    assert {
+        "torch.relu",
+        "torch.Tensor.relu_",
+        "torch.exp_",
+        "torch.mm",
+        "torch.hardshrink",
+        "torch.embedding",
+    } <= names
 
 
 # -- processes --------------------------------------------------------------------------------------------------------

@@ -103,3 +103,10 @@ def test_sequences_that_must_be_sorted():
 def test_degrees_that_take_forever():
     assert why("torch.special.laguerre_polynomial_l(x, y)", x=floats(0.5), y=ints(2**40))
     assert why("torch.special.laguerre_polynomial_l(x, y)", x=floats(0.5), y=ints(5)) is None
+
+
+def test_least_squares_by_a_driver_without_a_beginning():
+    values = {"x": torch.eye(2), "y": torch.ones(2, 1)}
+    assert why("torch.linalg.lstsq(x, y)", **values)
+    assert why("torch.linalg.lstsq(x, y, driver='gelsy')", **values)
+    assert why("torch.linalg.lstsq(x, y, driver='gelsd')", **values) is None
