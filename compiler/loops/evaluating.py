@@ -1,0 +1,207 @@
+"""Expressions of the loop IR as Python closures: what the interpreter runs.
+
+A closure takes nothing and gives the expression's value: M. Feeley and G. Lapalme, "Using closures for code
+generation", *Computer Languages* 12, 1987. The commonest shapes have closures of their own, as a call costs most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from misfold.compiler.dtypes import F64
+from misfold.compiler.errors import UndefinedBehaviour
+
+from .arithmetic import binary, casting, unary
+from .integer_arithmetic import wrapping
+from .ir import Binary, Buffer, Cast, Const, Expr, Load, Select, Unary, Var
+from .operators import BINARY
+from .races import Concurrent, Races
+
+Value = Any  # int | float | bool: never checked again once the function is verified
+Evaluate = Callable[[], Value]
+
+
+@dataclass(slots=True)
+class Scope:
+    """What the closures of one interpretation share."""
+
+    watch: bool
+    #: The values of variables, by slot.
+    values: list[Value] = field(default_factory=list)
+    slots: dict[str, int] = field(default_factory=dict)
+    #: The elements of each buffer, row-major; None for one that was not written yet.
+    data: dict[str, list[Value]] = field(default_factory=dict)
+    #: Parameters that must not be written.
+    inputs: set[str] = field(default_factory=set)
+    #: How many concurrent loops are around each buffer's binding: those are no danger to it.
+    outside: dict[str, int] = field(default_factory=dict)
+    #: The concurrent loops around the statement that is being compiled.
+    concurrent: tuple[Concurrent, ...] = ()
+    races: Races = field(default_factory=Races)
+
+    def slot(self, name: str) -> int:
+        """A new slot for a variable."""
+        self.slots[name] = len(self.values)
+        self.values.append(None)
+        return self.slots[name]
+
+    def around(self, buffer: Buffer) -> Sequence[Concurrent]:
+        """The concurrent loops whose iterations share a buffer."""
+        return self.concurrent[self.outside[buffer.name] :] if self.watch else ()
+
+
+def evaluating(expression: Expr, scope: Scope, place: str) -> Evaluate:
+    """The closure that evaluates an expression.
+
+    The closure raises:
+        UndefinedBehaviour: at ``place``.
+    """
+    match expression:
+        case Const(value, _):
+            return lambda: value
+        case Var(name, _):
+            values, slot = scope.values, scope.slots[name]
+            return lambda: values[slot]
+        case Load():
+            return _loading(expression, scope, place)
+        case Unary(op, operand):
+            function, a = unary(op, operand.dtype), evaluating(operand, scope, place)
+            return lambda: function(a())
+        case Cast(dtype, operand):
+            convert, a = casting(operand.dtype, dtype), evaluating(operand, scope, place)
+            return lambda: convert(a())
+        case Binary():
+            return _binary(expression, scope, place)
+        case Select(condition, then, other):
+            c = evaluating(condition, scope, place)
+            a, b = evaluating(then, scope, place), evaluating(other, scope, place)
+
+            def select() -> Value:
+                # Both are evaluated: what is undefined in one is undefined even where the other is taken.
+                first, second = a(), b()
+                return first if c() else second
+
+            return select
+    raise TypeError(f"not an expression: {expression!r}")
+
+
+def _binary(expression: Binary, scope: Scope, place: str) -> Evaluate:
+    op, dtype = expression.op, expression.left.dtype
+    a, b = evaluating(expression.left, scope, place), evaluating(expression.right, scope, place)
+    function = binary(op, dtype)
+    if BINARY[op].partial and dtype.is_integer:
+
+        def divide() -> Value:
+            try:
+                return function(a(), b())
+            except ZeroDivisionError:
+                raise UndefinedBehaviour("division by zero", f"{op} by zero", place) from None
+
+        return divide
+    if op in _INLINE and (op in _COMPARISONS or dtype == F64):
+        return _INLINE[op](a, b)
+    if op in _INLINE and dtype.is_integer:
+        return _wrapped(_INLINE[op](a, b), int(dtype.min), int(dtype.max), wrapping(dtype))
+    return lambda: function(a(), b())
+
+
+def _wrapped(evaluate: Evaluate, low: int, high: int, wrap: Callable[[int], int]) -> Evaluate:
+    def wrapped() -> int:
+        result = evaluate()
+        return result if low <= result <= high else wrap(result)
+
+    return wrapped
+
+
+_COMPARISONS = frozenset(operator.name for operator in BINARY.values() if operator.compares)
+_INLINE: dict[str, Callable[[Evaluate, Evaluate], Evaluate]] = {
+    "eq": lambda a, b: lambda: a() == b(),
+    "ne": lambda a, b: lambda: a() != b(),
+    "lt": lambda a, b: lambda: a() < b(),
+    "le": lambda a, b: lambda: a() <= b(),
+    "gt": lambda a, b: lambda: a() > b(),
+    "ge": lambda a, b: lambda: a() >= b(),
+    "add": lambda a, b: lambda: a() + b(),
+    "sub": lambda a, b: lambda: a() - b(),
+    "mul": lambda a, b: lambda: a() * b(),
+}
+
+
+def _loading(load: Load, scope: Scope, place: str) -> Evaluate:
+    buffer = load.buffer
+    data = scope.data[buffer.name]
+    locate = locating(buffer, load.indices, scope, place)
+    if not scope.watch:
+        return lambda: data[locate()]
+    touch = scope.races.reading(scope.around(buffer), buffer, place)
+
+    def read() -> Value:
+        element = locate()
+        value = data[element]
+        if value is None:
+            uninitialised(buffer, place)
+        return value
+
+    if touch is None:
+        return read
+    watched = touch
+
+    def read_watched() -> Value:
+        element = locate()
+        watched(element)
+        value = data[element]
+        if value is None:
+            uninitialised(buffer, place)
+        return value
+
+    return read_watched
+
+
+def uninitialised(buffer: Buffer, place: str) -> NoReturn:
+    """Raise that an element was read before it was written."""
+    raise UndefinedBehaviour("uninitialised read", f"{buffer.name} is read where nothing was written yet", place)
+
+
+def locating(buffer: Buffer, indices: Sequence[Expr], scope: Scope, place: str) -> Callable[[], int]:
+    """The closure that gives the row-major position of an element, its indices checked one by one."""
+    shape = buffer.shape
+    compiled = [evaluating(index, scope, place) for index in indices]
+
+    def outside(dimension: int, index: int) -> NoReturn:
+        message = f"index {index} of dimension {dimension} of {buffer.name}, which has size {shape[dimension]}"
+        raise UndefinedBehaviour("out of bounds", message, place)
+
+    if not shape:
+        return lambda: 0
+    if len(shape) == 1:
+        (first,), (size,) = compiled, shape
+
+        def locate_1() -> int:
+            i = first()
+            return i if 0 <= i < size else outside(0, i)
+
+        return locate_1
+    if len(shape) == 2:
+        (first, second), (rows, columns) = compiled, shape
+
+        def locate_2() -> int:
+            i, j = first(), second()
+            if not 0 <= i < rows:
+                outside(0, i)
+            return i * columns + j if 0 <= j < columns else outside(1, j)
+
+        return locate_2
+    pairs = list(zip(compiled, shape))
+
+    def locate() -> int:
+        position = 0
+        for evaluate, size in pairs:
+            index = evaluate()
+            if not 0 <= index < size:
+                outside(next(d for d, pair in enumerate(pairs) if pair[0] is evaluate), index)
+            position = position * size + index
+        return position
+
+    return locate
