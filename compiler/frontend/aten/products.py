@@ -1,0 +1,87 @@
+"""Products of matrices and vectors. Short floats are multiplied and summed in f32 and rounded at the end."""
+
+from __future__ import annotations
+
+from misfold.compiler.frontend.registry import Context, aten
+from misfold.compiler.frontend.tensor import Tensor, dot, joint_shape
+from misfold.compiler.frontend.types import Number
+
+
+@aten("mm.default", "bmm.default", "dot.default", "vdot.default", "inner.default", "mv.default", "matmul.default")
+def matmul(c: Context, a: Tensor, b: Tensor) -> Tensor:
+    if c.name == "inner" and a.rank and b.rank > 1:
+        b = b.transpose(-2 % b.rank, -1 % b.rank)
+    return product(a.cast(c.computing), b.cast(c.computing)).reshape(*c.shape)
+
+
+def product(a: Tensor, b: Tensor) -> Tensor:
+    """``torch.matmul``: vectors become rows and columns, batches broadcast. Nothing else than ``dot`` does the work."""
+    if not a.rank or not b.rank:
+        return a * b
+    left = a.unsqueeze(0) if a.rank == 1 else a
+    right = b.unsqueeze(1) if b.rank == 1 else b
+    rows, columns, inner = left.shape[-2], right.shape[-1], left.shape[-1]
+    batch = joint_shape([left.shape[:-2], right.shape[:-2]])
+    if right.rank == 2 and left.rank > 2:
+        # one matrix for all of the batch: the batch is more rows
+        flat = dot(left.reshape(1, left.elements // inner if inner else _rows(left), inner), right.unsqueeze(0))
+    else:
+        count = 1
+        for size in batch:
+            count *= size
+        flat = dot(
+            left.broadcast((*batch, rows, inner)).reshape(count, rows, inner),
+            right.broadcast((*batch, inner, columns)).reshape(count, inner, columns),
+        )
+    return flat.reshape(*batch, *([rows] if a.rank > 1 else []), *([columns] if b.rank > 1 else []))
+
+
+def _rows(x: Tensor) -> int:
+    count = 1
+    for size in x.shape[:-1]:
+        count *= size
+    return count
+
+
+@aten("addmm.default", "baddbmm.default", "addmv.default", "addmm.dtype", "baddbmm.dtype")
+def addmm(c: Context, x: Tensor, a: Tensor, b: Tensor, *_: object, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    return _combined(c, x, product(a.cast(c.computing), b.cast(c.computing)), beta, alpha)
+
+
+def _combined(c: Context, x: Tensor, made: Tensor, beta: Number, alpha: Number) -> Tensor:
+    """beta · x + alpha · made; with beta = 0 what x holds, NaN too, does not matter."""
+    made = made if alpha == 1 else made * alpha
+    if beta == 0:
+        return made
+    x = x.cast(c.computing)
+    return made + (x if beta == 1 else x * beta).broadcast(c.shape)
+
+
+@aten("addbmm.default")
+def addbmm(c: Context, x: Tensor, a: Tensor, b: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    batch, rows, inner = a.shape
+    # Σ over the batch of a[i] @ b[i] is one product with the batch in the inner dimension
+    left = a.cast(c.computing).permute(1, 0, 2).reshape(1, rows, batch * inner)
+    right = b.cast(c.computing).reshape(1, batch * inner, b.shape[2])
+    return _combined(c, x, dot(left, right).reshape(*c.shape), beta, alpha)
+
+
+@aten("addr.default")
+def addr(c: Context, x: Tensor, a: Tensor, b: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    a, b = a.cast(c.computing), b.cast(c.computing)
+    if c.dtype.is_bool:
+        made = a.unsqueeze(1) & b.unsqueeze(0)
+        return (made if alpha else made.full(False)) | (x if beta else made.full(False))
+    return _combined(c, x, a.unsqueeze(1) * b.unsqueeze(0), beta, alpha)
+
+
+@aten("linear.default")
+def linear(c: Context, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    weight = weight.cast(c.computing)
+    made = product(x.cast(c.computing), weight.permute(1, 0) if weight.rank == 2 else weight)
+    return made if bias is None else made + bias.cast(c.computing)
+
+
+@aten("outer.default", "ger.default")
+def outer(c: Context, a: Tensor, b: Tensor) -> Tensor:
+    return a.cast(c.computing).unsqueeze(1) * b.cast(c.computing).unsqueeze(0)

@@ -1,0 +1,114 @@
+"""Sorting, and what is found in sorted tensors."""
+
+from __future__ import annotations
+
+from misfold.compiler.dtypes import BOOL, I64, U8
+from misfold.compiler.frontend.registry import Context, aten, dimension
+from misfold.compiler.frontend.tensor import Tensor
+
+
+def sorted_along(x: Tensor, dim: int, descending: bool = False) -> tuple[Tensor, Tensor]:
+    """Values and indices, stable; NaN is the largest. Scalars are taken as of rank 1."""
+    if not x.rank:
+        return x, x.full(0, dtype=I64)
+    values, indices = (x.cast(U8) if x.dtype.is_bool else x).apply("sort", dim=dim % x.rank, descending=descending)
+    return (values.cast(BOOL) if x.dtype.is_bool else values), indices
+
+
+@aten("sort.default")
+def sort(c: Context, x: Tensor, dim: int = -1, descending: bool = False) -> tuple[Tensor, Tensor]:
+    return sorted_along(x, dim, descending)
+
+
+@aten("sort.stable")
+def sort_stable(
+    c: Context, x: Tensor, *, stable: bool | None = None, dim: int = -1, descending: bool = False
+) -> tuple[Tensor, Tensor]:
+    return sorted_along(x, dim, descending)
+
+
+@aten("argsort.default")
+def argsort(c: Context, x: Tensor, dim: int = -1, descending: bool = False) -> Tensor:
+    return sorted_along(x, dim, descending)[1]
+
+
+@aten("argsort.stable")
+def argsort_stable(c: Context, x: Tensor, *, stable: bool, dim: int = -1, descending: bool = False) -> Tensor:
+    return sorted_along(x, dim, descending)[1]
+
+
+@aten("msort.default")
+def msort(c: Context, x: Tensor) -> Tensor:
+    return sorted_along(x, 0)[0]
+
+
+@aten("topk.default")
+def topk(
+    c: Context, x: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+) -> tuple[Tensor, Tensor]:
+    values, indices = sorted_along(x, dim, descending=largest)
+    if not x.rank:
+        return values.reshape(*c.shape), indices.reshape(*c.shape)
+    dim %= x.rank
+    return values.slice(dim, 0, k), indices.slice(dim, 0, k)
+
+
+@aten("kthvalue.default")
+def kthvalue(c: Context, x: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    return _picked(c, sorted_along(x, dim), dimension(dim, x.rank), k - 1)
+
+
+@aten("median.dim")
+def median_dim(c: Context, x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    if x.dtype.is_float:
+        raise c.unsupported("the index where there are several NaN or none: eager's order is its own")
+    dim = dimension(dim, x.rank)
+    return _picked(c, sorted_along(x, dim), dim, (x.shape[dim] - 1) // 2 if x.rank else 0)
+
+
+def _picked(c: Context, pair: tuple[Tensor, Tensor], dim: int, place: int) -> tuple[Tensor, Tensor]:
+    """Element ``place`` along ``dim`` of both, in the shape of the result."""
+    values, indices = (
+        one.slice(dim, place, place + 1).reshape(*c.shape) if one.rank else one.reshape(*c.shape) for one in pair
+    )
+    return values, indices
+
+
+@aten("median.default")
+def median(c: Context, x: Tensor) -> Tensor:
+    if not x.elements:
+        raise c.unsupported("no elements")
+    values, _ = sorted_along(x.reshape(x.elements), 0)
+    middle = values.slice(0, (x.elements - 1) // 2, (x.elements - 1) // 2 + 1).reshape()
+    # NaN, which sorts last, is the median of whatever has one
+    last = values.slice(0, x.elements - 1, x.elements).reshape()
+    return last.is_nan().where(last, middle)
+
+
+@aten("searchsorted.Tensor", "bucketize.Tensor", "searchsorted.Scalar", "bucketize.Scalar")
+def searchsorted(
+    c: Context,
+    a: Tensor | float,
+    b: Tensor | float,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
+) -> Tensor:
+    """The number of elements below, or not above, each value: as many comparisons as a search along a short row."""
+    row, values = (a, b) if c.name == "searchsorted" else (b, a)
+    if sorter is not None:
+        raise c.unsupported("sorter")
+    assert isinstance(row, Tensor)
+    values = values if isinstance(values, Tensor) else row.full(values, ())
+    dtype = c.result_type(row, values)
+    row, values = row.cast(dtype), values.cast(dtype)
+    if row.rank > 1:
+        row = row.unsqueeze(row.rank - 1)
+    column = values.unsqueeze(values.rank)
+    below = row <= column if right or side == "right" else row < column
+    if dtype.is_float:  # NaN is larger than everything
+        after = column.is_nan() if right or side == "right" else column.is_nan() & ~row.is_nan()
+        below = below | after
+    return below.cast(I64).sum((below.rank - 1,)).reshape(*c.shape)

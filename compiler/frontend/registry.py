@@ -1,0 +1,131 @@
+"""Which ATen operators the compiler takes, and what the function that converts one is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from misfold.compiler.dtypes import I64, DType
+from misfold.compiler.errors import Unsupported
+from misfold.compiler.graph.builder import Builder
+
+from . import tensor as tensors
+from .tensor import Tensor, joint_shape
+from .types import Number, computing, dtype_of, number_dtype, result_type
+
+#: What a conversion returns: a tensor for each output of the operator, None for an optional one that is not there.
+Result = Tensor | Sequence[Tensor | None] | None
+Conversion = Callable[..., Result]
+
+_conversions: dict[str, Conversion] = {}
+
+
+def aten(*overloads: str) -> Callable[[Conversion], Conversion]:
+    """Register the conversion of operators, named ``operator.overload`` (of ``aten``) or ``prims.operator.overload``.
+
+    A conversion is called with a ``Context`` and the operator's arguments, tensors as ``Tensor``, without those that
+    say nothing about values (device, layout, pin_memory, memory_format, non_blocking, generator). It returns the
+    outputs in the shapes that eager gives; in their dtypes too, or in wider ones: results are cast, once, to the
+    dtypes that eager gives. That is how float16 and bfloat16 are computed in float32 and rounded at the end.
+    """
+
+    def register(conversion: Conversion) -> Conversion:
+        for overload in overloads:
+            assert overload not in _conversions, f"two conversions of {overload}"
+            _conversions[overload] = conversion
+        return conversion
+
+    return register
+
+
+@cache
+def conversions() -> Mapping[str, Conversion]:
+    """All conversions by the overload that they are for."""
+    package = import_module("misfold.compiler.frontend.aten")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+    return _conversions
+
+
+class Context:
+    """The call that is being converted.
+
+    ``results`` are fake tensors, one for each output: what shapes and dtypes eager gives.
+    """
+
+    def __init__(self, operator: str, builder: Builder, results: Sequence[Any]):
+        self.operator = operator
+        self.builder = builder
+        self.results = results
+
+    @property
+    def name(self) -> str:
+        """The operator's without namespace and overload."""
+        return self.operator.split(".")[1]
+
+    def unsupported(self, reason: str) -> Unsupported:
+        """The error to raise where a call cannot be converted."""
+        return Unsupported(reason, self.operator)
+
+    @property
+    def dtype(self) -> DType:
+        """Of the first output."""
+        return dtype_of(self.results[0].dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the first output."""
+        return tuple(self.results[0].shape)
+
+    @property
+    def computing(self) -> DType:
+        """What eager computes the first output in."""
+        return computing(self.dtype)
+
+    # ------------------------------------------------------------------------------------------------------ operands
+
+    def result_type(self, *operands: Tensor | Number) -> DType:
+        """The dtype that PyTorch's type promotion brings operands to."""
+        given = [operand for operand in operands if isinstance(operand, Tensor)]
+        return result_type(
+            (tensor.dtype for tensor in given if tensor.rank),
+            (tensor.dtype for tensor in given if not tensor.rank),
+            (number_dtype(operand) for operand in operands if not isinstance(operand, Tensor)),
+        )
+
+    def operands(self, *operands: Tensor | Number, dtype: DType | None = None) -> list[Tensor]:
+        """Operands of an elementwise operator: of one shape, and of ``dtype``: by default what eager computes in.
+
+        A Python number is rounded only to that, as eager has it.
+        """
+        dtype = dtype or self.computing
+        shape = joint_shape([operand.shape for operand in operands if isinstance(operand, Tensor)])
+        return [
+            operand.cast(dtype).broadcast(shape) if isinstance(operand, Tensor) else self.full(operand, shape, dtype)
+            for operand in operands
+        ]
+
+    def full(self, number: Number, shape: Sequence[int] | None = None, dtype: DType | None = None) -> Tensor:
+        """A constant, of the first output's shape and in the computing dtype unless told otherwise."""
+        return tensors.full(
+            self.builder, number, self.shape if shape is None else shape, self.computing if dtype is None else dtype
+        )
+
+    def iota(self, dim: int, shape: Sequence[int], dtype: DType = I64) -> Tensor:
+        return tensors.iota(self.builder, dim, shape, dtype)
+
+
+def dimension(dim: int, rank: int) -> int:
+    """A dimension counted from the front. Tensors of rank 0 are taken as of rank 1, as eager does."""
+    return dim % max(rank, 1)
+
+
+def dimensions(dims: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
+    """The dimensions that a reduction names, in increasing order; all for None or an empty list."""
+    if dims is None or (not isinstance(dims, int) and not dims):
+        return tuple(range(rank))
+    listed = [dims] if isinstance(dims, int) else dims
+    return tuple(sorted(dim % rank for dim in listed)) if rank else ()

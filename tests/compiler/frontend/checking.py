@@ -1,0 +1,92 @@
+"""Exports a function, imports it, evaluates the graph IR with numpy, and compares with eager."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy
+import torch
+
+from misfold.compiler.frontend import Computed, Constant, Imported, Passed, import_exported
+from misfold.compiler.graph.evaluate import evaluate
+from misfold.compiler.graph.verify import verify
+from misfold.targets.exporting import export
+
+#: Relative and absolute tolerance; integers and bools are compared exactly.
+TOLERANCES = {
+    torch.float64: (1e-10, 1e-10),
+    torch.float32: (2e-5, 2e-5),
+    torch.float16: (2e-3, 1e-3),
+    torch.bfloat16: (1.6e-2, 1e-2),
+}
+
+
+class Wrong(AssertionError):
+    """The graph IR computes something else than eager."""
+
+
+def to_numpy(tensor: torch.Tensor) -> numpy.ndarray:
+    tensor = tensor.detach()
+    if tensor.dtype is torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
+
+
+def to_torch(array: numpy.ndarray) -> torch.Tensor:
+    array = numpy.ascontiguousarray(array).reshape(array.shape)
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(numpy.int16).copy()).view(torch.bfloat16)
+    return torch.from_numpy(array.copy())
+
+
+def run(imported: Imported, inputs: Sequence[Any]) -> tuple[list[Any], dict[int, torch.Tensor]]:
+    """The results, and the new values of the inputs that are written, by their position."""
+    verify(imported.graph)
+    tensors = [inputs[one.position] if one.bound is None else one.bound for one in imported.inputs]
+    arrays = evaluate(imported.graph, [to_numpy(tensor) for tensor in tensors])
+
+    def value(one: Any) -> Any:
+        if isinstance(one, Constant):
+            return one.value
+        return tensors[one.input] if isinstance(one, Passed) else to_torch(arrays[one.output])
+
+    return [value(one) for one in imported.outputs], {one.input: value(one.value) for one in imported.mutations}
+
+
+def check(function: Callable[..., Any], *inputs: torch.Tensor, values: bool = True) -> Imported:
+    """Compare what a function of tensors gives in eager and through the graph IR.
+
+    Raises:
+        Unsupported: the frontend, or torch.export, does not take it.
+        Wrong: results differ.
+    """
+    with torch.no_grad():
+        expected = torch.utils._pytree.tree_leaves(function(*(tensor.clone() for tensor in inputs)))
+    imported = import_exported(export(function, inputs))
+    actual, _ = run(imported, inputs)
+    if len(actual) != len(expected):
+        raise Wrong(f"{len(actual)} results, not {len(expected)}")
+    for number, (one, other) in enumerate(zip(actual, expected)):
+        compare(one, other, f"result {number}", values)
+    for output, tensor in zip(imported.outputs, expected):
+        if isinstance(output, Computed) and (output.dtype, output.shape) != (tensor.dtype, tuple(tensor.shape)):
+            raise Wrong(f"declared as {output}")
+    return imported
+
+
+def compare(actual: Any, expected: Any, what: str, values: bool = True) -> None:
+    if not isinstance(expected, torch.Tensor):
+        if actual != expected:
+            raise Wrong(f"{what} is {actual!r}, not {expected!r}")
+        return
+    if actual.dtype != expected.dtype or actual.shape != expected.shape:
+        raise Wrong(f"{what} is {actual.dtype}{list(actual.shape)}, not {expected.dtype}{list(expected.shape)}")
+    if not values:
+        return
+    rtol, atol = TOLERANCES.get(expected.dtype, (0, 0))
+    try:
+        torch.testing.assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=True, check_stride=False)
+    except AssertionError as error:
+        raise Wrong(f"{what}: {' '.join(str(error).split())}") from error

@@ -1,0 +1,140 @@
+"""Which of PyTorch's operators the frontend takes, by PyTorch's own samples of them (OpInfo).
+
+    python -m tests.compiler.frontend.coverage > docs/compiler-operators.md
+
+writes a table of operator × dtype. ``--samples`` limits the samples of each, ``--only`` the operators.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+from misfold.compiler.errors import Unsupported
+from misfold.targets.protocol import Unsupported as NotExported
+
+from .checking import Wrong, check
+
+DTYPES = (torch.float32, torch.bfloat16, torch.int64, torch.bool)
+
+#: Nothing says what is in these results.
+UNSPECIFIED = frozenset("empty empty_like empty_permuted empty_strided new_empty new_empty_strided".split())
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What happened with the samples of an operator in one dtype. ``reasons`` of those unsupported, ``faults`` of
+    those wrong."""
+
+    operator: str
+    dtype: torch.dtype
+    passed: int
+    reasons: Sequence[str]
+    faults: Sequence[str]
+
+
+def operators() -> list[Any]:
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return sorted(op_db, key=lambda op: (op.name, op.variant_test_name))
+
+
+def full_name(op: Any) -> str:
+    return op.name + (f".{op.variant_test_name}" if op.variant_test_name else "")
+
+
+def entries(only: Sequence[str] = (), samples: int = 4, dtypes: Sequence[torch.dtype] = DTYPES) -> Iterator[Entry]:
+    """One entry for each operator and dtype that it takes."""
+    for op in operators():
+        if only and op.name not in only:
+            continue
+        for dtype in dtypes:
+            if dtype in op.supported_dtypes("cpu"):
+                yield examine(op, dtype, samples)
+
+
+def examine(op: Any, dtype: torch.dtype, samples: int) -> Entry:
+    passed, reasons, faults = 0, [], []
+    torch.manual_seed(0)
+    given = list(op.sample_inputs("cpu", dtype))
+    step = max(1, -(-len(given) // samples))
+    for sample in given[::step]:
+        try:
+            _check_sample(op, sample)
+            passed += 1
+        except (Unsupported, NotExported) as error:
+            reasons.append(str(error))
+        except Wrong as error:
+            faults.append(str(error))
+        except Exception as error:
+            faults.append(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    return Entry(full_name(op), dtype, passed, reasons, faults)
+
+
+def _check_sample(op: Any, sample: Any) -> None:
+    leaves, structure = pytree.tree_flatten((sample.input, sample.args, sample.kwargs))
+    places = [number for number, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
+    tensors = [leaves[number].detach() for number in places]
+    if any(tensor.layout is not torch.strided for tensor in tensors):
+        raise Unsupported("sparse tensors")
+
+    def call(*given: torch.Tensor) -> Any:
+        filled = list(leaves)
+        for number, tensor in zip(places, given):
+            filled[number] = tensor
+        first, args, kwargs = pytree.tree_unflatten(filled, structure)
+        return pytree.tree_leaves(op(first, *args, **kwargs))
+
+    check(call, *tensors, values=op.name not in UNSPECIFIED)
+
+
+def markdown(found: Sequence[Entry]) -> str:
+    """The table, with what is unsupported and why."""
+    cells: dict[str, dict[torch.dtype, str]] = {}
+    for entry in found:
+        if entry.faults:
+            state = "wrong"
+        elif not entry.reasons:
+            state = "yes"
+        else:
+            state = f"{entry.passed}/{entry.passed + len(entry.reasons)}" if entry.passed else "no"
+        cells.setdefault(entry.operator, {})[entry.dtype] = state
+    names = [str(dtype).removeprefix("torch.") for dtype in DTYPES]
+    lines = [f"| operator | {' | '.join(names)} | what is missing |", f"|---|{'---|' * (len(names) + 1)}"]
+    for operator, states in cells.items():
+        reasons = Counter(reason for entry in found if entry.operator == operator for reason in entry.reasons)
+        missing = "; ".join(reason.replace("|", "\\|")[:100] for reason, _ in reasons.most_common(1))
+        lines.append(f"| {operator} | {' | '.join(states.get(dtype, '') for dtype in DTYPES)} | {missing} |")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="coverage")
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--faults", action="store_true", help="say on standard error what is wrong or unsupported")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")
+    found = []
+    for entry in entries(options.only, options.samples):
+        found.append(entry)
+        if options.faults and (entry.faults or entry.reasons):
+            for kind, texts in (("WRONG", entry.faults), ("no", entry.reasons)):
+                for text, count in Counter(text[:300] for text in texts).items():
+                    print(f"{entry.operator} {entry.dtype} {kind} ×{count}: {text}", file=sys.stderr, flush=True)
+    states = Counter("wrong" if one.faults else "part" if one.reasons and one.passed else "no" if one.reasons else "yes"
+                     for one in found)  # fmt: skip
+    print(markdown(found))
+    print(f"\n{len(found)} pairs of operator and dtype: {dict(states)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
