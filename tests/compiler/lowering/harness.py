@@ -1,0 +1,100 @@
+"""What lowering is tested with: the loops of a graph compute what numpy says that the graph means.
+
+The interpreter runs them and finds all that is undefined: reads of what was never written, indices out of bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from misfold.compiler.dtypes import DType
+from misfold.compiler.graph.arithmetic import NUMPY
+from misfold.compiler.graph.builder import Builder
+from misfold.compiler.graph.evaluate import evaluate
+from misfold.compiler.graph.ir import Graph, Node, TensorType, Value
+from misfold.compiler.loops.interpret import interpret
+from misfold.compiler.loops.ir import Function
+from misfold.compiler.loops.printer import print_function
+from misfold.compiler.loops.verify import verify
+from misfold.compiler.lowering import lower
+
+Array = np.ndarray
+
+
+def array(type: TensorType, random: np.random.Generator) -> Array:
+    """Small whole and half numbers, so that ties and exact sums are common; in the type's layout."""
+    dtype = NUMPY[type.dtype.name]
+    if type.dtype.is_bool:
+        values = random.integers(0, 2, type.shape).astype(bool)
+    elif type.dtype.is_float:
+        values = (random.integers(-6, 7, type.shape) / 2).astype(dtype)
+    else:
+        values = random.integers(-4 if type.dtype.is_signed else 0, 8, type.shape).astype(dtype)
+    return laid_out(np.asarray(values), type)
+
+
+def laid_out(values: Array, type: TensorType) -> Array:
+    """The values in an array of the type's strides."""
+    if type.strides is None:
+        return np.ascontiguousarray(values).reshape(type.shape)
+    span = 1 + sum((size - 1) * stride for size, stride in zip(type.shape, type.strides) if size)
+    memory = np.zeros(max(span, 1), values.dtype)
+    result = np.lib.stride_tricks.as_strided(
+        memory, type.shape, [stride * values.itemsize for stride in type.strides], writeable=True
+    )
+    result[...] = values
+    return result
+
+
+def run(function: Function, graph: Graph, arrays: Sequence[Array]) -> list[Array]:
+    """Interpret a graph's function; the outputs."""
+    outputs = [laid_out(np.ones(value.type.shape, NUMPY[value.type.dtype.name]), value.type) for value in graph.outputs]
+    interpret(function, [*arrays, *outputs])
+    return outputs
+
+
+def check(graph: Graph, arrays: Sequence[Array] | None = None, seed: int = 0) -> Function:
+    """Lower, verify and interpret a graph, and compare with its meaning; the function."""
+    if arrays is None:
+        random = np.random.default_rng(seed)
+        arrays = [array(value.type, random) for value in graph.inputs]
+    function = lower(graph)
+    verify(function)
+    wanted = evaluate(graph, arrays)
+    for value, expected, found in zip(graph.outputs, wanted, run(function, graph, arrays)):
+        assert close(expected, found, value.type.dtype), (
+            f"{value.name}:\n{expected}\nexpected, but found\n{found}\n{print_function(function)}"
+        )
+    return function
+
+
+def close(expected: Array, found: Array, dtype: DType) -> bool:
+    if expected.shape != found.shape or expected.dtype != found.dtype:
+        return False
+    if not dtype.is_float:
+        return bool((expected == found).all())
+    # Sums may be rounded in another order; and of functions, the numpy here is no better than a few ULP.
+    tolerance = 2.0 ** (4 - dtype.precision)
+    wide = np.float64
+    return bool(np.allclose(expected.astype(wide), found.astype(wide), rtol=tolerance, atol=tolerance, equal_nan=True))
+
+
+def fused(graph: Graph) -> Graph:
+    """The graph with all its nodes in one ``fused`` node."""
+    outputs = tuple(Value(f"fused{number}", value.type) for number, value in enumerate(graph.outputs))
+    return Graph(graph.name, graph.inputs, (Node("fused", graph.inputs, outputs, (), graph),), outputs)
+
+
+def one(operator: str, *types: TensorType, **attributes: object) -> Graph:
+    """A graph of one node."""
+    builder = Builder(operator)
+    inputs = [builder.input(type) for type in types]
+    return builder.finish(builder.apply(operator, *inputs, **attributes))
+
+
+def check_both(graph: Graph, arrays: Sequence[Array] | None = None) -> None:
+    """Each node as a nest of its own, and all nodes in one nest."""
+    check(graph, arrays)
+    check(fused(graph), arrays)
