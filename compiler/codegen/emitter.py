@@ -189,6 +189,8 @@ class Emitter:
 
     def literal(self, value: int | float | bool, type: Type) -> Value:
         if type.is_float:
+            if type.element == "float":
+                value = struct.unpack("<f", struct.pack("<f", value))[0]
             bits = struct.unpack("<Q", struct.pack("<d", value))[0]
             text = f"0x{bits:016X}"
         elif type.element == "i1":
@@ -307,9 +309,9 @@ def _fold(opcode: str, left: Value, right: Value) -> Value | None:
             exact = int(a + b if opcode == "add" else a - b if opcode == "sub" else a * b)
             return left.emitter.literal((exact + (1 << 63)) % (1 << 64) - (1 << 63), I64)
         return None
-    if b == 0 and opcode in ("add", "sub", "or", "xor") or b == 1 and opcode == "mul":
+    if (b == 0 and opcode in ("add", "sub", "or", "xor")) or (b == 1 and opcode == "mul"):
         return left
-    if a == 0 and opcode == "add" or a == 1 and opcode == "mul":
+    if (a == 0 and opcode == "add") or (a == 1 and opcode == "mul"):
         return right
     if opcode == "mul" and (a == 0 or b == 0):
         return left.emitter.literal(0, I64)

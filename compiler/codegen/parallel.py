@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from misfold.compiler.loops.ir import Allocate, For, Load, Reduce, Statement, Store, Var
+from misfold.compiler.loops.ir import Allocate, For, Load, Reduce, Store, Var
 from misfold.compiler.loops.visit import all_expressions, statements
 
 from .addresses import Place, materialised, pointer
