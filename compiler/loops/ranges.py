@@ -90,7 +90,7 @@ class Ranges:
             elif not has_load(value):
                 self._definitions[var.name] = value
             return
-        form = self._value(value)
+        form = self.value(value)
         self._bounds[var.name] = self.bounds(form)
         if not any(has_load(atom) for atom in form.terms):
             self._definitions[var.name] = form
@@ -98,7 +98,7 @@ class Ranges:
     def inside(self, loop: For) -> Ranges:
         """In the body of a loop."""
         inner = Ranges(self)
-        start, stop = self._value(loop.start), self._value(loop.stop)
+        start, stop = self.value(loop.start), self.value(loop.stop)
         first, last = self.bounds(start), self.bounds(stop)
         high = last.high - 1
         if loop.step > 1 and first.single is not None and high >= first.low:
@@ -145,7 +145,7 @@ class Ranges:
             self._known[condition] = truth
 
     def _assume_order(self, op: str, left: Expr, right: Expr) -> None:
-        difference = self._value(left).plus(self._value(right), -1)
+        difference = self.value(left).plus(self.value(right), -1)
         match op:
             case "lt" | "le":
                 self._at_most_zero(difference, op == "lt")
@@ -200,7 +200,7 @@ class Ranges:
         if expression.dtype.is_bool:
             truth = self.truth(expression)
             return _BIT if truth is None else Interval(truth, truth)
-        return self.bounds(self._value(expression))
+        return self.bounds(self.value(expression))
 
     def truth(self, condition: Expr) -> bool | None:
         """Whether a bool expression is always true or always false; None: not known."""
@@ -251,7 +251,7 @@ class Ranges:
             a, b = self.interval(left), self.interval(right)
             difference = Interval(a.low - b.high, a.high - b.low)
         else:
-            difference = self.bounds(self._value(left).plus(self._value(right), -1))
+            difference = self.bounds(self.value(left).plus(self.value(right), -1))
         low, high = difference.low, difference.high
         if op in ("gt", "ge", "ne"):
             opposite = self._decide(_NEGATED[op], low, high)
@@ -286,7 +286,7 @@ class Ranges:
                 bounds = bounds.meet(scaled(known, divisor))
         return bounds
 
-    def _value(self, expression: Expr) -> Linear:
+    def value(self, expression: Expr) -> Linear:
         """The linear form that an expression equals as a mathematical integer, variables of ``let`` opened."""
         form = self.linear(expression, opened=True)
         if self.bounds(form).within(full(expression.dtype)):

@@ -1,0 +1,105 @@
+"""Array contraction: a temporary buffer that one loop uses in separate slices becomes one slice.
+
+V. Sarkar and G. R. Gao, *Optimization of Array Accesses by Collective Loop Transformations*, ICS 1991.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from misfold.compiler.loops.ir import Allocate, Buffer, For, If, Let, Load, Reduce, Statement, Store
+from misfold.compiler.loops.ranges import Linear, Ranges
+from misfold.compiler.loops.visit import Block, all_expressions, free_variables, map_blocks, statements
+
+from .regions import Indices, Region, local_indices, names_inside, region, replace_accesses, uses_of
+
+
+def contract(block: Block) -> Block:
+    """The block with temporaries made as small as one iteration of their loop needs, and allocated in it; the same
+    object if there are none."""
+    result = _block(block, Ranges())
+    return block if result == block else result
+
+
+def _block(block: Block, ranges: Ranges) -> Block:
+    users = _users(block)
+    moved: dict[int, list[Allocate]] = {}
+    gone: set[str] = set()
+    known = Ranges(ranges)
+    result: list[Statement] = list(block)
+    for statement in block:
+        if isinstance(statement, Let):
+            known.bind(statement.var, statement.value)
+        if not isinstance(statement, Allocate):
+            continue
+        places = users.get(statement.buffer.name, [])
+        if len(places) != 1:
+            continue
+        loop = result[places[0]]
+        if isinstance(loop, For) and loop.kind != "vectorised":
+            smaller = _contracted(loop, statement.buffer, known)
+            if smaller is not None:
+                result[places[0]], allocate = smaller
+                moved.setdefault(places[0], []).append(allocate)
+                gone.add(statement.buffer.name)
+    final: list[Statement] = []
+    for number, statement in enumerate(result):
+        match statement:
+            case Allocate(buffer) if buffer.name in gone:
+                continue
+            case Let(var, value):
+                ranges.bind(var, value)
+            case For():
+                body = (*moved.get(number, ()), *statement.body)
+                statement = replace(statement, body=_block(body, ranges.inside(statement)))
+            case If():
+                statement = map_blocks(statement, lambda inner: _block(inner, Ranges(ranges)))
+        final.append(statement)
+    return tuple(final)
+
+
+def _users(block: Block) -> dict[str, list[int]]:
+    """Where in the block each buffer is used, by the number of the statement that uses it at any depth."""
+    users: dict[str, list[int]] = {}
+    for number, statement in enumerate(block):
+        names = {s.buffer.name for s in statements((statement,)) if isinstance(s, Store | Reduce)}
+        names |= {node.buffer.name for node in all_expressions((statement,)) if isinstance(node, Load)}
+        for name in names:
+            users.setdefault(name, []).append(number)
+    return users
+
+
+def _contracted(loop: For, buffer: Buffer, ranges: Ranges) -> tuple[For, Allocate] | None:
+    inner = ranges.inside(loop)
+    inside = names_inside(loop)
+    uses = uses_of(loop.body, inner).get(buffer.name)
+    if not uses or any(isinstance(n, Load) and n.buffer == buffer for n in all_expressions((replace(loop, body=()),))):
+        return None
+    where = region(uses, inside)
+    if where is None or not any(_separate(where, d, loop, inner) for d in range(buffer.rank)):
+        return None
+    shape = tuple([min(size, old) for size, old in zip(where.shape, buffer.shape)])
+    if shape == buffer.shape:
+        return None
+    kept = tuple([d for d, size in enumerate(shape) if size > 1])
+    small = Buffer(buffer.name, buffer.dtype, tuple([shape[d] for d in kept]))
+    spans = where.spans
+
+    def indices_in(indices: Indices) -> Indices:
+        local = local_indices(indices, inside, spans, kept)
+        # A dimension that does not shrink keeps its indices.
+        return tuple([one if where.shape[d] < buffer.shape[d] else indices[d] for one, d in zip(local, kept)])
+
+    body = replace_accesses(loop.body, buffer.name, small, indices_in)
+    return replace(loop, body=body), Allocate(small)
+
+
+def _separate(where: Region, dimension: int, loop: For, ranges: Ranges) -> bool:
+    """Whether different iterations surely use different indices in a dimension: nothing flows between them."""
+    base, span = where.bases[dimension], where.spans[dimension]
+    coefficient = base.terms.get(loop.var, 0)
+    if not coefficient or abs(coefficient) * loop.step <= span.high - span.low:
+        return False
+    others = [atom for atom in base.terms if atom != loop.var]
+    bounds = ranges.bounds(Linear(0, {loop.var: coefficient}))
+    return bounds.high - bounds.low < 1 << 62 and not any(loop.var.name in free_variables(atom) for atom in others)

@@ -1,0 +1,172 @@
+"""Which part of a buffer a piece of code touches: what scalar replacement and the contraction of buffers share.
+
+An index is split in two: a *base* of terms that are the same all the while, and an *inner* part that is bound inside.
+Both are congruent to the index modulo 2⁶⁴, and inner parts that differ by less than that are different elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from misfold.compiler.dtypes import INDEX
+from misfold.compiler.loops.intervals import Interval
+from misfold.compiler.loops.ir import (
+    Allocate,
+    Assert,
+    Binary,
+    Buffer,
+    Expr,
+    For,
+    If,
+    Let,
+    Load,
+    Reduce,
+    Statement,
+    Store,
+)
+from misfold.compiler.loops.ranges import Linear, Ranges, has_load
+from misfold.compiler.loops.visit import (
+    Block,
+    bound_names,
+    expressions_of,
+    free_variables,
+    map_blocks,
+    map_expressions,
+    nodes,
+    rewrite,
+    statements,
+)
+
+from .simplify import write_linear
+
+Indices = tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Use:
+    """One access to a buffer, with what is known there, and whether it surely runs when the code is reached."""
+
+    kind: Literal["load", "store", "reduce"]
+    buffer: Buffer
+    indices: Indices
+    ranges: Ranges
+    certain: bool
+
+
+def uses_of(block: Block, ranges: Ranges, certain: bool = True) -> dict[str, list[Use]]:
+    """All accesses in a block by buffer, in textual order, a statement's loads before its write."""
+    found: dict[str, list[Use]] = {}
+    _collect(block, ranges, certain, found)
+    return found
+
+
+def _collect(block: Block, ranges: Ranges, certain: bool, found: dict[str, list[Use]]) -> None:
+    for statement in block:
+        for expression in expressions_of(statement):
+            for node in nodes(expression):
+                if isinstance(node, Load):
+                    use = Use("load", node.buffer, node.indices, ranges, certain)
+                    found.setdefault(node.buffer.name, []).append(use)
+        match statement:
+            case Let(var, value):
+                ranges.bind(var, value)
+            case Store(buffer, indices, _):
+                found.setdefault(buffer.name, []).append(Use("store", buffer, indices, ranges, certain))
+            case Reduce(_, buffer, indices, _):
+                found.setdefault(buffer.name, []).append(Use("reduce", buffer, indices, ranges, certain))
+            case For():
+                runs = ranges.truth(Binary("lt", statement.start, statement.stop)) is True
+                _collect(statement.body, ranges.inside(statement), certain and runs, found)
+                certain = certain and not _asserts(statement.body)
+            case If(condition, then, other):
+                _collect(then, ranges.assuming(condition, True), False, found)
+                _collect(other, ranges.assuming(condition, False), False, found)
+                certain = certain and not _asserts(then) and not _asserts(other)
+            case Assert():
+                certain = False  # the function may end here
+
+
+def _asserts(block: Block) -> bool:
+    return any(isinstance(statement, Assert) for statement in statements(block))
+
+
+def split(index: Expr, inside: set[str]) -> tuple[Linear, Linear]:
+    """Base and inner part of an index; ``inside`` are the names bound within the code. The constant is inner.
+
+    Nothing is assumed of variables, so that an index is split in the same way wherever it stands."""
+    form = Ranges().linear(index)
+    inner = {atom: c for atom, c in form.terms.items() if not inside.isdisjoint(free_variables(atom)) or has_load(atom)}
+    return Linear(0, {a: c for a, c in form.terms.items() if a not in inner}), Linear(form.constant, inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """In each dimension: a base, and an interval that all inner parts lie in."""
+
+    bases: tuple[Linear, ...]
+    spans: tuple[Interval, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple([span.high - span.low + 1 for span in self.spans])
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count
+
+
+def region(uses: Iterable[Use], inside: set[str]) -> Region | None:
+    """The smallest region with all uses of a buffer in it; None: their bases are not the same."""
+    bases: tuple[Linear, ...] | None = None
+    spans: list[Interval] = []
+    for use in uses:
+        parts = [split(index, inside) for index in use.indices]
+        found = [use.ranges.bounds(inner) for _, inner in parts]
+        if bases is None:
+            bases, spans = tuple([base for base, _ in parts]), found
+            continue
+        if any(base.terms != known.terms for (base, _), known in zip(parts, bases)):
+            return None
+        spans = [old.join(new) for old, new in zip(spans, found)]
+    return None if bases is None else Region(bases, tuple(spans))
+
+
+def local_indices(indices: Indices, inside: set[str], spans: tuple[Interval, ...], kept: tuple[int, ...]) -> Indices:
+    """The indices within a region, of those dimensions that are kept."""
+    result = []
+    for dimension in kept:
+        _, inner = split(indices[dimension], inside)
+        result.append(write_linear(inner.plus(Linear(-spans[dimension].low)), INDEX))
+    return tuple(result)
+
+
+def replace_accesses(block: Block, name: str, buffer: Buffer, change: Callable[[Indices], Indices]) -> Block:
+    """All accesses to the buffer ``name`` made accesses to ``buffer``, at changed indices."""
+
+    def in_node(node: Expr) -> Expr:
+        if isinstance(node, Load) and node.buffer.name == name:
+            return Load(buffer, change(node.indices))
+        return node
+
+    def in_statement(statement: Statement) -> Statement:
+        statement = map_expressions(statement, lambda expression: rewrite(expression, in_node))
+        if isinstance(statement, Store | Reduce) and statement.buffer.name == name:
+            statement = replace(statement, buffer=buffer, indices=change(statement.indices))
+        return map_blocks(statement, lambda inner: tuple([in_statement(one) for one in inner]))
+
+    return tuple([in_statement(statement) for statement in block])
+
+
+def names_inside(loop: For) -> set[str]:
+    """What the body of a loop binds; not its own variable."""
+    return set(bound_names(loop.body))
+
+
+def allocated(block: Block) -> set[str]:
+    """Names of the buffers allocated in a block, at any depth."""
+    return {statement.buffer.name for statement in statements(block) if isinstance(statement, Allocate)}

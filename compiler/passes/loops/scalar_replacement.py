@@ -1,0 +1,217 @@
+"""Elements that a loop comes back to live in a small local buffer, which becomes registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
+
+from misfold.compiler.dtypes import INDEX
+from misfold.compiler.loops.intervals import Interval
+from misfold.compiler.loops.ir import (
+    Allocate,
+    Binary,
+    Buffer,
+    Const,
+    Expr,
+    For,
+    Function,
+    If,
+    Let,
+    Load,
+    LoopKind,
+    Statement,
+    Store,
+    Var,
+    index,
+)
+from misfold.compiler.loops.ranges import Linear, Ranges
+from misfold.compiler.loops.verify import trip_count
+from misfold.compiler.loops.visit import Block, Names, statements
+from misfold.compiler.passes.base import LoopPass, parameter
+
+from .contraction import contract
+from .forwarding import forward
+from .regions import Region, Use, local_indices, region, replace_accesses, split, uses_of
+from .simplify import write_linear
+
+
+@dataclass(frozen=True)
+class ScalarReplacement(LoopPass):
+    """Three ways to memory not touched: D. Callahan, S. Carr and K. Kennedy, *Improving Register Allocation for
+    Subscripted Variables*, PLDI 1990 (here for whole tiles: the accumulators of an unrolled or vectorised matmul);
+    stored values are forwarded to loads; temporary buffers lose dimensions (array contraction)."""
+
+    name = "scalar-replacement"
+    precondition = (
+        "All accesses to the buffer in the loop are at indices that differ only in parts bound inside, the loop runs "
+        "at least once, and surely accesses each element of the region: so loading it before is as defined as it was."
+    )
+
+    limit: int = parameter(256, "elements that may live in a local buffer during a loop", (1, 16, 64, 256, 1024))
+    forward: bool = parameter(True, "whether stored values are forwarded to loads", (True, False))
+    contract: bool = parameter(True, "whether temporaries lose dimensions that a loop has fixed", (True, False))
+
+    def run(self, function: Function) -> Function:
+        body = function.body
+        if self.contract:
+            body = contract(body)
+        if self.forward:
+            body = forward(body, Names(function))
+        promotion = _Promotion(self.limit, replace(function, body=body))
+        promoted = promotion.block(body, Ranges())
+        if promotion.changed:
+            body = promoted
+        return function if body is function.body else replace(function, body=body)
+
+
+class _Promotion:
+    def __init__(self, limit: int, function: Function):
+        self.limit = limit
+        self.names = Names(function)
+        #: Parameters whose every element has a value at any time.
+        self.initialised = {one.buffer.name for one in function.parameters if one.role != "out"}
+        self.local: dict[str, Buffer] = {}
+        self.changed = False
+
+    def block(self, block: Block, ranges: Ranges) -> Block:
+        result: list[Statement] = []
+        for statement in block:
+            match statement:
+                case Let(var, value):
+                    ranges.bind(var, value)
+                    result.append(statement)
+                case Allocate(buffer):
+                    self.local[buffer.name] = buffer
+                    result.append(statement)
+                case For() if statement.kind != "vectorised":
+                    before, loop, after = self.loop(statement, ranges)
+                    loop = replace(loop, body=self.block(loop.body, ranges.inside(loop)))
+                    result += (*before, loop, *after)
+                case If(condition, then, other):
+                    then = self.block(then, ranges.assuming(condition, True))
+                    result.append(If(condition, then, self.block(other, ranges.assuming(condition, False))))
+                case _:
+                    result.append(statement)
+        return tuple(result)
+
+    def loop(self, loop: For, ranges: Ranges) -> tuple[Block, For, Block]:
+        """What comes before the loop, the loop, what comes after it."""
+        before: list[Statement] = []
+        after: list[Statement] = []
+        if loop.kind == "parallel" or ranges.truth(Binary("lt", loop.start, loop.stop)) is not True:
+            return (), loop, ()
+        inner_loops = {s.var.name: s for s in statements(loop.body) if isinstance(s, For)}
+        if any(inner.kind == "parallel" for inner in inner_loops.values()):
+            return (), loop, ()
+        inside = {loop.var.name} | {s.var.name for s in statements(loop.body) if isinstance(s, Let | For)}
+        own = {s.buffer.name for s in statements(loop.body) if isinstance(s, Allocate)}
+        for name, uses in uses_of(loop.body, ranges.inside(loop)).items():
+            if name in own or all(use.kind == "load" for use in uses):
+                continue
+            place = self._place(uses, inside, inner_loops)
+            if place is None:
+                continue
+            where, loads = place
+            buffer = uses[0].buffer
+            kept = tuple([d for d, size in enumerate(where.shape) if size > 1])
+            wish = f"{name}_{'tile' if kept else 'element'}"
+            tile = Buffer(self.names.fresh(wish), buffer.dtype, tuple([where.shape[d] for d in kept]))
+            self.local[tile.name] = tile
+            change = partial(local_indices, inside=inside, spans=where.spans, kept=kept)
+            body = replace_accesses(loop.body, name, tile, change)
+            loop = replace(loop, body=body)
+            kinds = _kinds(uses, inside, inner_loops)
+            before.append(Allocate(tile))
+            if loads:
+                before.append(self._copy(where, kept, kinds, buffer, tile, load=True))
+            after.append(self._copy(where, kept, kinds, buffer, tile, load=False))
+            self.changed = True
+        return tuple(before), loop, tuple(after)
+
+    def _place(self, uses: list[Use], inside: set[str], loops: dict[str, For]) -> tuple[Region, bool] | None:
+        """The region that lives in a tile, and whether it has to be loaded first."""
+        where = region(uses, inside)
+        if where is None or where.elements > self.limit:
+            return None
+        known = self.local.get(uses[0].buffer.name)
+        if known is not None and known.elements <= where.elements:
+            return None
+        covered: set[tuple[int, ...]] = set()
+        for use in uses:
+            box = _box(use, inside, loops) if use.certain else None
+            if box is not None:
+                covered.update(product(*[range(span.low, span.high + 1) for span in box]))
+                if len(covered) == where.elements:
+                    break
+        else:
+            return None
+        if where.elements == 1 and uses[0].kind == "store" and uses[0].certain:
+            return where, False
+        if uses[0].buffer.name not in self.initialised:
+            # A first value is surely there only if each store comes after a read of the very same element.
+            read: set[tuple[Expr, ...]] = set()
+            for use in uses:
+                if use.kind == "store" and use.indices not in read:
+                    return None
+                if use.kind != "store" and use.certain:
+                    read.add(use.indices)
+        return where, True
+
+    def _copy(
+        self, where: Region, kept: tuple[int, ...], kinds: dict[int, LoopKind], buffer: Buffer, tile: Buffer, load: bool
+    ) -> Statement:
+        variables = {d: Var(self.names.fresh(f"t{number}")) for number, d in enumerate(kept)}
+        outside: list[Expr] = []
+        for dimension, (base, span) in enumerate(zip(where.bases, where.spans)):
+            form = base.plus(Linear(span.low))
+            if dimension in variables:
+                form = form.plus(Linear(0, {variables[dimension]: 1}))
+            outside.append(write_linear(form, INDEX))
+        local = tuple(variables.values())
+        statement: Statement
+        if load:
+            statement = Store(tile, local, Load(buffer, tuple(outside)))
+        else:
+            statement = Store(buffer, tuple(outside), Load(tile, local))
+        vectorised = [d for d in kept if kinds.get(d) == "vectorised" and where.shape[d] <= 64]
+        order = [d for d in kept if d not in vectorised[-1:]] + vectorised[-1:]
+        for dimension in reversed(order):
+            kind: LoopKind = "unrolled" if where.shape[dimension] <= 16 else "serial"
+            kind = "vectorised" if dimension in vectorised[-1:] else kind
+            stop = index(where.shape[dimension])
+            statement = For(variables[dimension], index(0), stop, (statement,), kind)
+        return statement
+
+
+def _box(use: Use, inside: set[str], loops: dict[str, For]) -> list[Interval] | None:
+    """The elements that one access touches, all of them, while loops inside run; None: no box, or not known."""
+    box: list[Interval] = []
+    seen: set[str] = set()
+    for one in use.indices:
+        _, inner = split(one, inside)
+        if not inner.terms:
+            box.append(Interval(inner.constant, inner.constant))
+            continue
+        ((atom, coefficient),) = inner.terms.items() if len(inner.terms) == 1 else ((None, 0),)
+        if not isinstance(atom, Var) or coefficient != 1 or atom.name not in loops or atom.name in seen:
+            return None
+        loop = loops[atom.name]
+        trips = trip_count(loop)
+        if trips is None or loop.step != 1 or not isinstance(loop.start, Const):
+            return None
+        seen.add(atom.name)
+        low = inner.constant + int(loop.start.value)
+        box.append(Interval(low, low + trips - 1))
+    return box
+
+
+def _kinds(uses: list[Use], inside: set[str], loops: dict[str, For]) -> dict[int, LoopKind]:
+    """The kinds of the loops that run along each dimension: copies are vectorised where accesses are."""
+    kinds: dict[int, LoopKind] = {}
+    for use in uses:
+        for dimension, one in enumerate(use.indices):
+            for atom in split(one, inside)[1].terms:
+                if isinstance(atom, Var) and atom.name in loops and kinds.get(dimension) != "vectorised":
+                    kinds[dimension] = loops[atom.name].kind
+    return kinds
