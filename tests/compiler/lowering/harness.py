@@ -6,6 +6,7 @@ The interpreter runs them and finds all that is undefined: reads of what was nev
 from __future__ import annotations
 
 from collections.abc import Sequence
+from random import Random
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from misfold.compiler.dtypes import DType
 from misfold.compiler.graph.arithmetic import NUMPY
 from misfold.compiler.graph.builder import Builder
 from misfold.compiler.graph.evaluate import evaluate
+from misfold.compiler.graph.fusion_rules import check_fused
 from misfold.compiler.graph.ir import Graph, Node, TensorType, Value
+from misfold.compiler.graph.operators.base import IllTyped
 from misfold.compiler.loops.interpret import interpret
 from misfold.compiler.loops.ir import Function
 from misfold.compiler.loops.printer import print_function
@@ -98,3 +101,32 @@ def check_both(graph: Graph, arrays: Sequence[Array] | None = None) -> None:
     """Each node as a nest of its own, and all nodes in one nest."""
     check(graph, arrays)
     check(fused(graph), arrays)
+
+
+def fused_at_random(graph: Graph, random: Random) -> Graph:
+    """The graph with runs of its nodes put into ``fused`` nodes, wherever the rules of fusion allow it."""
+    wanted = {value.name for value in graph.outputs}
+    nodes = list(graph.nodes)
+    result: list[Node] = []
+    while nodes:
+        for length in range(min(len(nodes), random.randint(1, 8)), 0, -1):
+            run, rest = nodes[:length], nodes[length:]
+            needed = wanted | {value.name for node in rest for value in node.inputs}
+            together = _together(run, needed, f"fused{len(result)}") if length > 1 else None
+            if together is not None or length == 1:
+                result.append(together or run[0])
+                nodes = rest
+                break
+    return Graph(graph.name, graph.inputs, tuple(result), graph.outputs)
+
+
+def _together(run: Sequence[Node], needed: set[str], name: str) -> Node | None:
+    made = [value for node in run for value in node.outputs]
+    inputs = {value.name: value for node in run for value in node.inputs if value not in made}
+    outputs = tuple(value for value in made if value.name in needed)
+    body = Graph(name, tuple(inputs.values()), tuple(run), outputs)
+    try:
+        check_fused(body)
+    except IllTyped:
+        return None
+    return Node("fused", body.inputs, outputs, (), body)

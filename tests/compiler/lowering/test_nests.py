@@ -9,6 +9,7 @@ import pytest
 
 from misfold.compiler.dtypes import ALL, BOOL, F16, F32, F64, I8, I32, I64, U8
 from misfold.compiler.errors import AssertionFailed
+from misfold.compiler.graph.arithmetic import NUMPY
 from misfold.compiler.graph.builder import Builder
 from misfold.compiler.graph.ir import TensorType
 from misfold.compiler.graph.operators.indexing import SCATTERS
