@@ -203,14 +203,15 @@ class Domain:
 def domain(loop: For, forms: Forms) -> Domain:
     """The iteration domain of a loop. ``max`` of starts and ``min`` of stops are conjunctions of bounds."""
     base = forms.of(loop.start)
-    lower = [form for form in (forms.of(part) for part in _parts("max", loop.start)) if form is not None]
-    upper = [form for form in (forms.of(part) for part in _parts("min", loop.stop)) if form is not None]
+    lower = [form for form in (forms.of(part) for part in parts("max", loop.start)) if form is not None]
+    upper = [form for form in (forms.of(part) for part in parts("min", loop.stop)) if form is not None]
     return Domain(loop.var.name, tuple(lower), tuple(upper), loop.step, base)
 
 
-def _parts(op: str, bound: Expr) -> Iterable[Expr]:
+def parts(op: str, bound: Expr) -> Iterable[Expr]:
+    """The operands of nested ``min``s or ``max``es: (max, max(max(a, b), c)) gives a, b, c."""
     if isinstance(bound, Binary) and bound.op == op:
-        yield from _parts(op, bound.left)
-        yield from _parts(op, bound.right)
+        yield from parts(op, bound.left)
+        yield from parts(op, bound.right)
     else:
         yield bound

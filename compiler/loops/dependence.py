@@ -135,7 +135,7 @@ def across(first: For, second: For, scope: Ranges | None = None) -> Iterator[Dep
     fused = For(Var(first.var.name), first.start, first.stop, body, "serial", first.step)
     boundary = (0, len(first.body))
     for dependence in _all(Accesses((fused,), scope), 1, boundary):
-        if dependence.level == 0 and dependence.kind != "reduction":
+        if dependence.level == 0:
             yield dependence
 
 
