@@ -29,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	    echo 'misfold needs Python 3.11 or later, and $(PYTHON) is not: try make PYTHON=python3.12' >&2; exit 1; }
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { \
 	    echo 'No virtual environment could be made: is the venv module installed (python3-venv on Debian)?' >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[compiler,dev,tvm,onnxruntime]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[compiler,coverage,dev,tvm,onnxruntime]'
 	@touch $@
 
 campaign: $(READY)
