@@ -7,6 +7,8 @@ whole numbers hold.
 
 from __future__ import annotations
 
+from math import gcd
+
 from misfold.compiler.dtypes import BOOL, INDEX
 from misfold.compiler.loops.ir import Binary, Const, Expr, Var, index
 
@@ -119,6 +121,9 @@ class Indices:
             return self.add(multiple, index(low // divisor))
         if isinstance(rest, Binary) and rest.op == "floordiv" and isinstance(rest.right, Const):
             return self.add(multiple, self.floordiv(rest.left, int(rest.right.value) * divisor))
+        common = self._common(rest, divisor)
+        if common > 1:
+            return self.add(multiple, self.floordiv(self._divided(rest, common)[0], divisor // common))
         return self.add(multiple, Binary("floordiv", rest, index(divisor)))
 
     def floormod(self, left: Expr, divisor: int) -> Expr:
@@ -127,7 +132,26 @@ class Indices:
         low, high = self.range(rest)
         if low // divisor == high // divisor:
             return self.sub(rest, low // divisor * divisor)
+        common = self._common(rest, divisor)
+        if common > 1:
+            blocks, inner = self._divided(rest, common)
+            return self.add(self.mul(self.floormod(blocks, divisor // common), common), inner)
         return Binary("floormod", rest, index(divisor))
+
+    def _common(self, expression: Expr, divisor: int) -> int:
+        """A divisor of the divisor by which all terms can be divided but for a rest that is smaller: 4, for
+        ``(i·4 + j) // 8`` with ``0 <= j < 4``. 1 if there is none."""
+        if isinstance(expression, Binary) and expression.op == "add":
+            terms: list[Expr] = [expression]
+            while terms:
+                match terms.pop():
+                    case Binary("add", left, right):
+                        terms += [left, right]
+                    case Binary("mul", _, Const(int(factor), _)):
+                        common = gcd(factor, divisor)
+                        if common > 1 and self.within(self._divided(expression, common)[1], common):
+                            return common
+        return 1
 
     def _divided(self, expression: Expr, divisor: int) -> tuple[Expr, Expr]:
         """q and r with ``expression == q·divisor + r``, where q is made of the terms that the divisor divides."""
