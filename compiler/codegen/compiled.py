@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from misfold.compiler.arrays import numpy_dtype
 from misfold.compiler.errors import AssertionFailed, OutOfBounds
 from misfold.compiler.loops.ir import Buffer, Function
 
@@ -96,9 +97,9 @@ def build(function: Function, options: Options | None = None) -> Compiled:
 
 
 def _check(array: Any, buffer: Buffer, writable: bool) -> None:
-    expected = _numpy_name(buffer)
-    if not isinstance(array, np.ndarray) or array.dtype.name != expected:
-        found = array.dtype.name if isinstance(array, np.ndarray) else type(array).__name__
+    expected = numpy_dtype(buffer.dtype)
+    if not isinstance(array, np.ndarray) or array.dtype != expected:
+        found = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
         raise TypeError(f"{buffer.name} must be an array of {expected}, not {found}")
     if array.shape != buffer.shape:
         raise ValueError(f"{buffer.name} must have the shape {buffer.shape}, not {array.shape}")
@@ -111,12 +112,3 @@ def _check(array: Any, buffer: Buffer, writable: bool) -> None:
         if extent > 1 and array.size and array.strides[axis] != stride * size:
             wanted = tuple(one * size for one in strides_of(buffer))
             raise ValueError(f"{buffer.name} must have strides of {wanted} bytes, not {array.strides}")
-
-
-def _numpy_name(buffer: Buffer) -> str:
-    dtype = buffer.dtype
-    if dtype.is_bool:
-        return "bool"
-    if dtype.name == "bf16":
-        return "bfloat16"
-    return f"{'float' if dtype.is_float else dtype.kind}{dtype.bits}"

@@ -63,13 +63,20 @@ def unary(op: str, x: Value, dtype: DType) -> Value:
 
 def binary(op: str, x: Value, y: Value, dtype: DType) -> Value:
     emitter = x.emitter
-    if op in _ARITHMETIC:
-        if dtype.bits == 16:
-            flags, emitter.flags = emitter.flags, ""
-            result = rounded(emitter.arithmetic(_ARITHMETIC[op], x, y), dtype)
-            emitter.flags = flags
-            return result
+    if op in _ARITHMETIC and dtype.bits > 16:
         return emitter.arithmetic(_ARITHMETIC[op], x, y)
+    # All other operators consist of steps that must not be fused with what comes before or after.
+    flags, emitter.flags = emitter.flags, ""
+    try:
+        return _strict(op, x, y, dtype)
+    finally:
+        emitter.flags = flags
+
+
+def _strict(op: str, x: Value, y: Value, dtype: DType) -> Value:
+    emitter = x.emitter
+    if op in _ARITHMETIC:
+        return rounded(emitter.arithmetic(_ARITHMETIC[op], x, y), dtype)
     if op in _COMPARISONS:
         return emitter.compare(_COMPARISONS[op], x, y)
     match op:
@@ -82,35 +89,30 @@ def binary(op: str, x: Value, y: Value, dtype: DType) -> Value:
         case "truncmod":
             return emitter.arithmetic("frem", x, y)
         case "floormod":
-            return _floormod(x, y, dtype)
+            return rounded(_floormod(x, y), dtype)
         case "floordiv":
-            return _floordiv(x, y, dtype)
+            return rounded(_floordiv(x, y), dtype)
     return rounded(math.call(op, (x, y)), dtype)
 
 
-def _floormod(x: Value, y: Value, dtype: DType) -> Value:
+def _floormod(x: Value, y: Value) -> Value:
+    """Steps are in the type that values are held in, for ``_floordiv`` too."""
     remainder = x.emitter.arithmetic("frem", x, y)
-    differ = remainder.lt(0.0) ^ y.lt(0.0)
-    moved = select(differ, binary("add", remainder, y, dtype), remainder)
+    moved = select(remainder.lt(0.0) ^ y.lt(0.0), remainder + y, remainder)
     return select(remainder.eq(0.0), copysign(0.0, x.emitter.broadcast(y, x.type.lanes)), moved)
 
 
-def _floordiv(x: Value, y: Value, dtype: DType) -> Value:
+def _floordiv(x: Value, y: Value) -> Value:
     """As CPython does it (Objects/floatobject.c, _float_div_mod): whole up to rounding, so the nearest integer."""
     remainder = x.emitter.arithmetic("frem", x, y)
-    quotient = binary("div", binary("sub", x, remainder, dtype), y, dtype)
+    quotient = (x - remainder) / y
     differ = remainder.ne(0.0) & (remainder.lt(0.0) ^ y.lt(0.0))
-    quotient = select(differ, binary("sub", quotient, _one(quotient), dtype), quotient)
-    floor = unary("floor", quotient, dtype)
-    up = binary("sub", quotient, floor, dtype).gt(0.5)
-    nearest = select(up, binary("add", floor, _one(floor), dtype), floor)
-    plain = binary("div", x, y, dtype)
+    quotient = select(differ, quotient - 1.0, quotient)
+    floor = x.emitter.intrinsic("floor", (quotient,), quotient.type)
+    nearest = select((quotient - floor).gt(0.5), floor + 1.0, floor)
+    plain = x / y
     nearest = select(quotient.eq(0.0), copysign(0.0, plain), nearest)
     return select(y.eq(0.0), plain, nearest)
-
-
-def _one(like: Value) -> Value:
-    return like.emitter.literal(1.0, like.type)
 
 
 def to_odd(x: Value) -> Value:
@@ -125,6 +127,3 @@ def to_odd(x: Value) -> Value:
     pattern = bits(near)
     towards_zero = select(too_large, pattern - 1, pattern)
     return from_bits(select(inexact, towards_zero | 1, pattern))
-
-
-__all__ = ["binary", "copysign", "from_memory", "rounded", "to_memory", "to_odd", "unary"]

@@ -127,7 +127,8 @@ def _declare_runtime(scope: Scope) -> None:
 
 # Iterations are split evenly. The calling thread takes the first part, and any whose thread can't be started. Of
 # several parts that fail, the first is reported.
-_RUNTIME = """define internal i64 @parallel_for(ptr %function, ptr %environment, i64 %count, ptr %failure, ptr %arena) #0 {{
+_RUNTIME = """
+define internal i64 @parallel_for(ptr %function, ptr %environment, i64 %count, ptr %failure, ptr %arena) #0 {{
 entry:
 %tasks = alloca [{bytes} x i8], align 64
 br label %prepare

@@ -156,8 +156,8 @@ def write_serial(scope: Scope, statement: For, start: Value, stop: Value) -> Non
     """The loop with its test at the end, behind a test of whether it runs at all."""
     e = scope.emitter
     body, latch, end = e.fresh("loop"), e.fresh("latch"), e.fresh("exit")
-    constant = isinstance(start.literal, int) and isinstance(stop.literal, int)
-    if constant:
+    constant = start.literal is not None and stop.literal is not None
+    if start.literal is not None and stop.literal is not None:
         if start.literal >= stop.literal:
             return
         e.jump(body)

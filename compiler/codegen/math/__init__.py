@@ -1,8 +1,8 @@
 """Math functions of floats as straight-line arithmetic without branches, so that they run on vectors: one file for each
 family, each function written once for scalars and vectors of both binary32 and binary64.
 
-f16 and bf16 are computed in binary32 and rounded. Where ``error_ulp`` says so for f64, the C library's function is called
-for each lane. A fused multiply-add in hardware is taken for granted.
+f16 and bf16 are computed in binary32 and rounded. Some f64 functions are the C library's, called for each lane:
+``from_library`` says which. A fused multiply-add in hardware is taken for granted.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from .precision import SINGLE, WIDE, narrowed, widened
 
 
 def erf(x: Value) -> Value:
-    """An odd polynomial near zero; beyond 0.92, 1 − exp(log(erfc(|x|))) with a polynomial for the logarithm: an error of
-    it matters little there."""
+    """An odd polynomial near zero; beyond 0.92, 1 − exp(log(erfc(|x|))) with a polynomial for the logarithm: its error
+    matters little there."""
     a = absolute(x)
     z = a * a
     near = fma(a, polynomial(z, c.ERF_24), a)

@@ -1,5 +1,5 @@
-"""asin, acos, atan, atan2: arguments are brought near zero by the addition theorems (Cephes, asin.c and atan.c), where a
-polynomial in the square takes over."""
+"""asin, acos, atan, atan2: arguments are brought near zero by the addition theorems (Cephes, asin.c and atan.c), where
+a polynomial in the square takes over."""
 
 from __future__ import annotations
 
