@@ -188,15 +188,10 @@ def _canonical(expression: Expr, ranges: Ranges) -> Expr:
     written = write_linear(form, expression.dtype)
     if written == expression:
         return expression
-    if expression.dtype == INDEX and not (
-        isinstance(expression, Binary) and expression.op == "mul" and not _constant(expression.right)
-    ):
+    product = isinstance(expression, Binary) and expression.op == "mul" and not isinstance(expression.right, Const)
+    if expression.dtype == INDEX and not product and all(atom.dtype == INDEX for atom in form.terms):
         return written
     return written if _size(written) < _size(expression) else expression
-
-
-def _constant(expression: Expr) -> bool:
-    return isinstance(expression, Const)
 
 
 def _size(expression: Expr) -> int:
@@ -204,7 +199,7 @@ def _size(expression: Expr) -> int:
 
 
 def write_linear(form: Linear, dtype: DType) -> Expr:
-    """A linear form as an expression of an integer type, modulo 2ⁿ."""
+    """A linear form as an expression of an integer type, modulo 2ⁿ. Atoms of other types are cast."""
     result: Expr | None = None
     # A sum starts with a term that is added, where there is one.
     order = sorted(form.terms.items(), key=lambda term: term[1] < 0)
@@ -212,6 +207,7 @@ def write_linear(form: Linear, dtype: DType) -> Expr:
         size = _wrapped(abs(coefficient), dtype)
         if size == 0:
             continue
+        atom = atom if atom.dtype == dtype else Cast(dtype, atom)
         term = atom if size == 1 else Binary("mul", atom, Const(size, dtype))
         if result is None:
             result = term if coefficient > 0 else Unary("neg", term)
