@@ -11,12 +11,12 @@ from misfold.compiler.loops.affine import Affine, affine, parts
 from misfold.compiler.loops.dependence import Dependence, dependences
 from misfold.compiler.loops.ir import Binary, Expr, For, Function, Statement
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.verify import trip_count
 from misfold.compiler.loops.visit import free_variables
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .nests import (
     bounds_are_free,
+    length,
     may_differ,
     moderate,
     perfect_nest,
@@ -49,8 +49,9 @@ class Interchange(LoopPass):
 
     order: str = parameter(
         "contiguous",
-        "contiguous: consecutive addresses innermost; outermost-parallel: loops that carry nothing outermost; reverse",
-        ("contiguous", "outermost-parallel", "reverse"),
+        "contiguous: consecutive addresses innermost; register: the same, and loops that only reduce around the "
+        "innermost one; outermost-parallel: loops that carry nothing outermost; reverse",
+        ("contiguous", "register", "outermost-parallel", "reverse"),
     )
 
     def run(self, function: Function) -> Function:
@@ -84,7 +85,7 @@ class Interchange(LoopPass):
         for access in accesses:
             steps = strides(access.buffer)
             for loop in nest:
-                name, trips = loop.var.name, trip_count(loop)
+                name, trips = loop.var.name, length(loop)
                 trips = _GUESS if trips is None else trips
                 if any(form is None for form in access.indices):
                     costs[name] += trips
@@ -93,7 +94,14 @@ class Interchange(LoopPass):
                 lines = min(1.0, moved * loop.step * access.buffer.dtype.bytes / _CACHE_LINE)
                 costs[name] += max(1.0, trips * lines)
         # the cost is that of the loop as the innermost one, so the most expensive goes out
-        return {name: -cost for name, cost in costs.items()}
+        ranks = {name: -cost for name, cost in costs.items()}
+        if self.order == "register":
+            # An element that a tile of the innermost loop reduces into stays in its register over a whole reduction.
+            last = max(ranks, key=lambda name: ranks[name])
+            carriers = {one.carrier for one in everything if one.kind == "reduction"}
+            ranks.update((name, rank + 1e18) for name, rank in ranks.items() if name in carriers and name != last)
+            ranks[last] = 1e30
+        return ranks
 
     def _sorted(
         self, nest: list[For], ranks: dict[str, float], everything: list[Dependence], ranges: Ranges

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from misfold.compiler.loops.affine import affine
 from misfold.compiler.loops.dependence import Dependence
 from misfold.compiler.loops.ir import (
     Assert,
@@ -21,6 +22,7 @@ from misfold.compiler.loops.ir import (
     index,
 )
 from misfold.compiler.loops.ranges import Ranges
+from misfold.compiler.loops.verify import trip_count
 from misfold.compiler.loops.visit import Block, free_variables, nodes, statements
 
 #: Loops whose bounds lie within this can be given bounds a little further out without any of them wrapping around.
@@ -70,6 +72,20 @@ def rewrite_block(block: Block, ranges: Ranges, visit: Visit) -> Block:
             changed = True
             result.extend(new)
     return tuple(result) if changed else block
+
+
+def length(loop: For) -> int | None:
+    """How often a loop runs, also where only the difference of its bounds is constant; None if not even that is.
+
+    Bounds are taken not to wrap: ``moderate`` says so.
+    """
+    trips = trip_count(loop)
+    if trips is not None:
+        return trips
+    start, stop = affine(loop.start), affine(loop.stop)
+    if start is None or stop is None or not (stop - start).is_constant:
+        return None
+    return len(range(0, (stop - start).constant, loop.step))
 
 
 def reorderable(loop: For) -> bool:

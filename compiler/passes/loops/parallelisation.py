@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from misfold.compiler.loops.dependence import independent
 from misfold.compiler.loops.ir import For, Function, Statement
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.verify import trip_count
 from misfold.compiler.loops.visit import blocks_of, map_blocks
 from misfold.compiler.passes.base import LoopPass, parameter
 
-from .nests import rewrite_loops
+from .nests import length, rewrite_loops
 
 #: What a loop of unknown length is taken to run.
 _GUESS = 64
@@ -44,7 +43,7 @@ class Parallelisation(LoopPass):
     def _visit(self, loop: For, ranges: Ranges) -> Sequence[Statement] | None:
         if loop.kind == "parallel" or work((loop,)) < self.minimum:
             return (loop,)
-        if loop.kind != "serial" or trip_count(loop) in (0, 1) or not independent(loop, ranges):
+        if loop.kind != "serial" or length(loop) in (0, 1) or not independent(loop, ranges):
             return None
         return (replace(loop, kind="parallel", body=_serial(loop.body)),)
 
@@ -65,7 +64,7 @@ def work(block: Iterable[Statement]) -> int:
     for statement in block:
         inside = sum(work(inner) for inner in blocks_of(statement))
         if isinstance(statement, For):
-            trips = trip_count(statement)
+            trips = length(statement)
             inside *= _GUESS if trips is None else trips
         total += 1 + inside
     return total

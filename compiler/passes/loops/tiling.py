@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce as fold
 
 from misfold.compiler.loops.dependence import Dependence, dependences
 from misfold.compiler.loops.ir import Binary, Const, Expr, For, Function, If, Statement, Var, index
@@ -75,30 +76,29 @@ class Tiling(LoopPass):
         everything = dependences(band[0], ranges) if len(band) > 1 else []
         if not permutable(variables, everything):
             return None
-        outer, inner, guards = [], [], []
+        outer, inner, conditions = [], [], []
+        values: dict[str, Expr] = {}
         for number, loop in enumerate(band):
+            trips = trip_count(loop)
             if not self._long(loop):
                 inner.append(loop)
                 continue
-            tile = Var(names.fresh(f"{loop.var.name}_tile"))
-            moved = any(may_differ(one, loop.var.name) for one in everything) if number else False
+            name = loop.var.name
+            tile = Var(names.fresh(f"{name}_tile"))
+            moved = number > 0 and any(may_differ(one, name) for one in everything)
             outer.append(replace(loop, var=tile, step=self.size, kind="serial" if moved else loop.kind))
-            trips = trip_count(loop)
-            end = plus(tile, self.size)
-            if trips is not None and trips % self.size == 0:
-                inner.append(replace(loop, start=tile, stop=end))
-            elif self.tail == "min":
-                inner.append(replace(loop, start=tile, stop=smaller(end, loop.stop)))
-            else:
-                offset = Var(names.fresh(f"{loop.var.name}_in"))
-                value = plus(tile, offset)
-                guards.append((loop.var.name, value, Binary("lt", value, loop.stop)))
-                inner.append(replace(loop, var=offset, start=index(0), stop=index(self.size)))
-        if guards:
-            condition: Expr = guards[0][2]
-            for _, _, further in guards[1:]:
-                condition = Binary("and", condition, further)
-            body = (If(condition, substitute_block(body, {name: value for name, value, _ in guards})),)
+            exact = trips is not None and trips % self.size == 0
+            if self.tail == "min" and not exact:
+                inner.append(replace(loop, start=tile, stop=smaller(plus(tile, self.size), loop.stop)))
+                continue
+            offset = Var(names.fresh(f"{name}_in"))
+            values[name] = plus(tile, offset)
+            inner.append(replace(loop, var=offset, start=index(0), stop=index(self.size)))
+            if not exact:
+                conditions.append(Binary("lt", values[name], loop.stop))
+        body = substitute_block(body, values)
+        if conditions:
+            body = (If(fold(lambda left, right: Binary("and", left, right), conditions), body),)
         return rebuilt([*outer, *inner], body)
 
     def _long(self, loop: For) -> bool:

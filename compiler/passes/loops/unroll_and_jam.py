@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from misfold.compiler.loops.accesses import Accesses
 from misfold.compiler.loops.dependence import Dependence, dependences
-from misfold.compiler.loops.ir import For, Function, Statement, Var, index
+from misfold.compiler.loops.ir import For, Function, Statement, Var
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.verify import trip_count
 from misfold.compiler.loops.visit import Block, Names, renamed, substitute_block
 from misfold.compiler.passes.base import LoopPass, parameter
 
-from .nests import bounds_are_free, plus, rewrite_loops, size
+from .nests import bounds_are_free, length, moderate, plus, rewrite_loops, size
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class UnrollAndJam(LoopPass):
 
     name = "unroll-and-jam"
     precondition = (
-        "A serial loop with constant bounds, and at least ``factor`` iterations, contains loops; between iterations "
+        "A serial loop of constant length, at least ``factor`` iterations, contains loops; between iterations "
         "less than ``factor`` apart no dependence, reductions aside, would run backwards once statements of these "
         "iterations alternate."
     )
@@ -42,7 +41,7 @@ class UnrollAndJam(LoopPass):
         return rewrite_loops(function, lambda loop, ranges: self._visit(loop, ranges, names))
 
     def _visit(self, loop: For, ranges: Ranges, names: Names) -> Sequence[Statement] | None:
-        trips = trip_count(loop)
+        trips = length(loop) if moderate(loop, ranges) else None
         if loop.kind != "serial" or trips is None or trips < self.factor:
             return None
         if size(loop.body) * self.factor > self.limit or not _jammable(loop.body, loop.var.name):
@@ -59,14 +58,13 @@ class UnrollAndJam(LoopPass):
         for number in range(self.factor):
             body = loop.body if number == 0 else renamed(loop.body, names)
             copies.append(substitute_block(body, {loop.var.name: plus(loop.var, number * loop.step)}))
-        start = int(loop.start.value)  # type: ignore[union-attr]
-        stop = start + trips // self.factor * self.factor * loop.step
-        main = replace(loop, stop=index(stop), step=loop.step * self.factor, body=_jam(copies))
+        stop = plus(loop.start, trips // self.factor * self.factor * loop.step)
+        main = replace(loop, stop=stop, step=loop.step * self.factor, body=_jam(copies))
         if trips % self.factor == 0:
             return [main]
         var = Var(names.fresh(loop.var.name))
         rest = substitute_block(renamed(loop.body, names), {loop.var.name: var})
-        return [main, replace(loop, var=var, start=index(stop), body=rest)]
+        return [main, replace(loop, var=var, start=stop, body=rest)]
 
 
 def _fuses(loop: For, variable: str) -> bool:

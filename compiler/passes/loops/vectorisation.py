@@ -42,7 +42,7 @@ from misfold.compiler.loops.visit import (
 )
 from misfold.compiler.passes.base import LoopPass, parameter
 
-from .nests import moderate, plus, reorderable, rewrite_loops, strides
+from .nests import length, moderate, plus, reorderable, rewrite_loops, strides
 
 Indices = tuple[Expr, ...]
 #: What a reduction goes into: operation, buffer and element.
@@ -87,8 +87,10 @@ class Vectorisation(LoopPass):
         inside = [one for one in statements(loop.body) if isinstance(one, For)]
         if not reorderable(loop) or any(one.kind != "unrolled" for one in inside):
             return None
-        trips = trip_count(loop)
-        if trips is None and (loop.step != 1 or not moderate(loop, ranges)):
+        if not moderate(loop, ranges):
+            return (loop,)
+        trips = length(loop)
+        if trips is None and loop.step != 1:
             return (loop,)
         accesses = Accesses((loop,), ranges).found
         lanes = self._lanes(accesses, trips)
@@ -176,56 +178,54 @@ class _Vectoriser:
             shape = (several, self.lanes)
             self.partial[target] = Buffer(self.names.fresh(f"{buffer.name}_partial"), buffer.dtype, shape)
         main: list[Statement] = []
-        at: Expr = loop.start
+        tail: list[Statement] = []
         lets: list[Statement] = []
-        if masked:
-            main += self._section(at, loop.stop, 1, True, None if trips is None else -(-trips // self.lanes))
-            at = loop.stop
-        else:
+        at, left = loop.start, trips
+        if not masked:
             for count in dict.fromkeys((several, 1)):
                 span = self.lanes * count
-                end, turns = self._end(at, span, lets)
-                main += self._section(at, end, count, False, turns)
-                at = end
-        left = None if trips is None else trips % self.lanes if not masked else 0
-        tail: list[Statement] = []
-        if left != 0 and not masked:
-            if self.options.tail == "split":
-                main += self._section(at, loop.stop, 1, True, None if left is None else 1)
-            else:
-                var = Var(self.names.fresh(loop.var.name))
-                body = substitute_block(renamed(loop.body, self.names), {loop.var.name: var})
-                tail.append(replace(loop, var=var, start=at, body=body))
+                end = self._end(at, span, left, lets)
+                main += self._section(at, end, count, False, None if left is None else left // span)
+                at, left = end, None if left is None else left % span
+        if left != 0 and (masked or self.options.tail == "split"):
+            main += self._section(at, loop.stop, 1, True, None if left is None else -(-left // self.lanes))
+        elif left != 0:
+            var = Var(self.names.fresh(loop.var.name))
+            body = substitute_block(renamed(loop.body, self.names), {loop.var.name: var})
+            tail.append(replace(loop, var=var, start=at, body=body))
         return [*lets, *self._before(several), *main, *self._after(several, trips), *tail]
 
-    def _end(self, start: Expr, span: int, lets: list[Statement]) -> tuple[Expr, int | None]:
-        """Where the whole spans from a start on end, and how many they are."""
-        step, stop = self.loop.step, self.loop.stop
-        if isinstance(start, Const) and isinstance(stop, Const):
-            trips = len(range(int(start.value), int(stop.value), step))
-            return index(int(start.value) + trips // span * span * step), trips // span
-        length = Binary("max", Binary("sub", stop, start), index(0))
-        spans = Binary("mul", Binary("floordiv", length, index(span)), index(span))
+    def _end(self, start: Expr, span: int, left: int | None, lets: list[Statement]) -> Expr:
+        """Where the whole spans from a start on end; ``left`` are the iterations from there."""
+        if left is not None:
+            return plus(start, left // span * span * self.loop.step)
+        room = Binary("max", Binary("sub", self.loop.stop, start), index(0))
+        spans = Binary("mul", Binary("floordiv", room, index(span)), index(span))
         end = Var(self.names.fresh(f"{self.loop.var.name}_end"))
         lets.append(Let(end, Binary("add", start, spans)))
-        return end, None
+        return end
 
     def _section(self, start: Expr, stop: Expr, count: int, masked: bool, turns: int | None) -> list[Statement]:
         """The iterations from start to stop, ``count`` vectors at a time, this many times."""
         if turns == 0:
             return []
-        step = self.loop.step
+        stride = self.loop.step * self.lanes * count
         block = Var(self.names.fresh(f"{self.loop.var.name}_block"))
-        base: Expr = start if turns == 1 else block
+        base: Expr = block
+        if turns == 1:
+            base = start
+        elif turns is not None and not isinstance(start, Const):  # so that bounds are constants
+            base = plus(start, block)
+            start, stop = index(0), index(turns * stride)
         if count == 1:
             body = self._vector(base, index(0), masked)
         else:
             unit = Var(self.names.fresh("unit"))
-            shifted = plus(base, Binary("mul", unit, index(self.lanes * step)))
+            shifted = plus(base, Binary("mul", unit, index(self.lanes * self.loop.step)))
             body = [For(unit, index(0), index(count), tuple(self._vector(shifted, unit, masked)), "unrolled")]
         if turns == 1:
             return body
-        return [For(block, start, stop, tuple(body), self.loop.kind, step * self.lanes * count)]
+        return [For(block, start, stop, tuple(body), self.loop.kind, stride)]
 
     def _vector(self, base: Expr, unit: Expr, masked: bool) -> list[Statement]:
         """One vector of iterations, from ``base`` on."""
