@@ -84,10 +84,22 @@ class Indices:
                 return self.add(x, index(b - a))
             case _, Const(int(b), _) if b < 0:
                 return Binary("sub", left, index(-b))
-            case Binary("mul", quotient, Const(int(a), _)), Binary("floormod", x, Const(int(b), _)) if a == b:
-                if self.floordiv(x, a) == quotient:
-                    return x
+            case _, Binary("add", x, y):
+                return self.add(self.add(left, x), y)
+            case Binary("mul", quotient, Const(int(a), _)), _:
+                # (x // b)·b·c + (x % b)·c is x·c.
+                remainder, c = self._factors(right)
+                match remainder:
+                    case Binary("floormod", x, Const(int(b), _)) if a == b * c and self.floordiv(x, b) == quotient:
+                        return self.mul(x, c)
         return Binary("add", left, right)
+
+    @staticmethod
+    def _factors(expression: Expr) -> tuple[Expr, int]:
+        match expression:
+            case Binary("mul", x, Const(int(factor), _)):
+                return x, factor
+        return expression, 1
 
     def sub(self, left: Expr, right: int) -> Expr:
         return self.add(left, index(-right))
