@@ -11,6 +11,9 @@ from misfold.compiler.arrays import numpy_dtype
 from misfold.compiler.dtypes import DType
 from misfold.compiler.loops.ir import Buffer, Function
 
+#: The largest magnitude of a float.
+LARGEST = 8
+
 
 def inputs(function: Function, random: randomness.Random) -> list[np.ndarray]:
     """One array per parameter, with its shape, its element type and its strides.
@@ -50,7 +53,7 @@ def _value(dtype: DType, random: randomness.Random, edges: bool) -> Any:
     if dtype.is_bool:
         return random.random() < 0.5
     if dtype.is_float:
-        return float(random.randint(-8, 8))
+        return float(random.randint(-LARGEST, LARGEST))
     low, high = int(dtype.min), int(dtype.max)
     if edges and random.random() < 0.3:
         return random.choice([low, low + 1, high, random.randint(low, high)])

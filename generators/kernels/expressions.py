@@ -33,7 +33,7 @@ class Expressions:
             return self._leaf(dtype, scope, depth)
         way = state.weighted({"operator": 7, "cast": 1, "select": 0.8, "whole": 2 if dtype.is_float else 0})
         if way == "cast":
-            source = state.pick(state.options.dtypes)
+            source = state.dtype()
             return Cast(dtype, self.value(source, scope, depth - 1))
         if way == "select":
             condition = self.value(BOOL, scope, depth - 1)
@@ -58,7 +58,7 @@ class Expressions:
                 "load": 5 if views else 0,
                 "variable": 3 if known else 0,
                 "position": (3 if dtype == INDEX else 0.5) if positions else 0,
-                "constant": 1.5,
+                "constant": 1.2 if views or known or positions else 4,
             }
         )
         if way == "load":

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from misfold.compiler.loops.ir import Buffer, Function, Parameter, Role, Statement
 
+from .arrays import LARGEST
 from .loops import Loops
 from .options import Options
-from .scope import Scope, State, View
+from .scope import Scope, State, View, cap
 
 _DEFAULT = Options()
 
@@ -52,16 +53,17 @@ class _Maker:
         """A new parameter; its name."""
         state = self.state
         rank = state.weighted({0: 0.5, 1: 4, 2: 4, 3: 1.5})
-        shape = [self.loops.size() for _ in range(rank)]
+        shape = [state.size(state.options.extent) for _ in range(rank)]
         if shape and state.chance(0.02):
             shape[state.random.randrange(rank)] = 0
-        dtype = state.pick(state.options.dtypes)
+        dtype = state.dtype()
         strides = self.strides(tuple(shape), role) if state.chance(state.options.layouts) else None
         buffer = Buffer(state.names.fresh(stem), dtype, tuple(shape), strides)
         self.parameters.append(Parameter(buffer, role))
         # Inputs are whole numbers, whatever role they have: only what is written here can be approximate.
         grade = self.loops.grade(dtype) if role == "out" else "whole" if dtype.is_float else "exact"
-        self.scope.views[buffer.name] = View(buffer, grade, readable=role != "out", writable=role != "in")
+        bound = LARGEST if role == "in" else cap(dtype)
+        self.scope.views[buffer.name] = View(buffer, grade, readable=role != "out", writable=role != "in", bound=bound)
         return buffer.name
 
     def strides(self, shape: tuple[int, ...], role: Role) -> tuple[int, ...]:

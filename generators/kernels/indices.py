@@ -33,7 +33,7 @@ class Indices:
         """An index in 0..size."""
         state = self.state
         fitting = [one for one in scope.positions if one.high - one.low < size]
-        way = state.weighted({"fit": 8 if fitting else 0, "affine": 3, "constant": 1.2, "modulo": 0.7, "clamp": 0.6})
+        way = state.weighted({"fit": 12 if fitting else 0, "affine": 3, "constant": 1, "modulo": 0.7, "clamp": 0.6})
         if way == "fit":
             return self.shifted(scaled(state.pick(fitting), 1), size)
         if way == "constant" or not scope.positions:

@@ -51,7 +51,7 @@ def boolean(make: Expressions, scope: Scope, depth: int) -> Expr:
     """A comparison, or an operator on bools."""
     state = make.state
     if state.chance(0.65):
-        dtype = state.pick(make.state.options.dtypes)
+        dtype = state.dtype()
         operands = make.value(dtype, scope, depth - 1), make.value(dtype, scope, depth - 1)
         return Binary(state.pick(_COMPARISONS), *operands)
     operator = state.weighted(_operators(BOOL))

@@ -24,7 +24,7 @@ from misfold.compiler.loops.ir import (
 from . import statements
 from .expressions import Expressions
 from .indices import moved_by
-from .scope import Bounded, Grade, Scope, State, View
+from .scope import Bounded, Grade, Scope, State, View, cap
 from .sharing import shared
 
 _VARIABLES = "ijklmn"
@@ -118,9 +118,9 @@ class Loops:
         """A local buffer, with the loops that fill it."""
         state = self.state
         rank = 0 if scope.vectorised else state.weighted({0: 2, 1: 3, 2: 1})
-        dtype = state.pick(state.options.dtypes)
-        buffer = Buffer(state.names.fresh("b"), dtype, tuple([self.size() for _ in range(rank)]))
-        view = View(buffer, self.grade(dtype), readable=False, writable=True)
+        dtype = state.dtype()
+        buffer = Buffer(state.names.fresh("b"), dtype, tuple([state.size(state.options.extent) for _ in range(rank)]))
+        view = View(buffer, self.grade(dtype), readable=False, writable=True, bound=cap(dtype))
         if buffer.elements * scope.runs > state.options.work:
             return []
         filled = self.filling(scope, view)
@@ -141,10 +141,6 @@ class Loops:
             kind: LoopKind = "unrolled" if scope.vectorised else self.state.weighted({"serial": 3, "parallel": 1})
             body = For(var, index(0), index(size), (body,), kind)
         return [body]
-
-    def size(self) -> int:
-        """The size of a dimension."""
-        return self.state.random.randint(1, self.state.options.extent)
 
     def grade(self, dtype: DType, whole: float = 6.0) -> Grade:
         """What a new buffer holds."""
@@ -197,7 +193,7 @@ class Loops:
             if scope.positions:
                 shapes |= {"triangle": 2, "tail": 1.5}
         way = state.weighted(shapes)
-        size = state.random.randint(1, most)
+        size = state.size(most)
         if way == "extent":
             return _constant(0, size, step)
         if way == "stencil":

@@ -34,4 +34,4 @@ class Options:
     exact: bool = True
     concurrent: float = 0.25
     layouts: float = 0.15
-    empty: float = 0.05
+    empty: float = 0.03

@@ -39,6 +39,8 @@ class View:
     pins: Mapping[int, Expr] = field(default_factory=dict)
     #: The only ``reduce`` that may be done, where nothing else may.
     reducing: str | None = None
+    #: The largest magnitude of an element of a whole buffer.
+    bound: int = 0
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class State:
     random: randomness.Random
     options: Options
     names: Names = field(default_factory=Names)
+    #: Element types and sizes that most of a program keeps to, so that its parts have to do with one another.
+    palette: tuple[DType, ...] = ()
+    sizes: tuple[int, ...] = ()
     statements: int = 0
     #: By how much sums may still move the elements of each whole buffer, by its name.
     room: dict[str, int] = field(default_factory=dict)
@@ -99,6 +104,20 @@ class State:
     def chance(self, probability: float) -> bool:
         """True with this probability."""
         return self.random.random() < probability
+
+    def __post_init__(self) -> None:
+        dtypes, extent = self.options.dtypes, self.options.extent
+        self.palette = tuple([self.pick(dtypes) for _ in range(self.random.randint(1, 3))])
+        self.sizes = tuple([self.random.randint(1 + extent // 4, extent) for _ in range(self.random.randint(1, 3))])
+
+    def dtype(self) -> DType:
+        """An element type: mostly one of the program's few."""
+        return self.pick(self.palette if self.chance(0.85) else self.options.dtypes)
+
+    def size(self, most: int) -> int:
+        """A size of at least 1: mostly one of the program's few."""
+        fitting = [size for size in self.sizes if size <= most]
+        return self.pick(fitting) if fitting and self.chance(0.75) else self.random.randint(1, most)
 
     def weighted(self, choices: Mapping[Item, float]) -> Item:
         """One of the keys, by weight."""
@@ -110,5 +129,5 @@ class State:
 
 
 def cap(dtype: DType) -> int:
-    """The largest magnitude of an element of a whole buffer: half of what is exact, as passes sum into copies."""
-    return min(1 << (dtype.precision - 2), 4096)
+    """The largest magnitude of an element of a whole buffer of floats: far below what is exact."""
+    return min(1 << (dtype.precision - 2), 4096) if dtype.is_float else 0

@@ -32,12 +32,7 @@ def store_to(make: Expressions, scope: Scope, view: View) -> Statement | None:
 
 def value_for(make: Expressions, scope: Scope, view: View) -> Expr:
     """A value that may be stored to a buffer."""
-    return make.of_grade(view.buffer.dtype, view.grade, scope, cap_of(view) // _STORED)
-
-
-def cap_of(view: View) -> int:
-    """The largest magnitude of an element of a whole buffer; of no meaning for others."""
-    return cap(view.buffer.dtype) if view.buffer.dtype.is_float else 2
+    return make.of_grade(view.buffer.dtype, view.grade, scope, view.bound // _STORED)
 
 
 def reduction(make: Expressions, scope: Scope) -> Statement | None:
@@ -67,8 +62,8 @@ def _whole_operand(make: Expressions, scope: Scope, view: View, op: str) -> Expr
         signs = Const(1.0, dtype), Const(state.pick([-1.0, -1.0, 0.0]), dtype)
         return Select(make.value(BOOL, scope, 2), *signs)
     if op != "add":
-        return make.of_grade(dtype, "whole", scope, cap_of(view) // _STORED)
-    room = state.room.setdefault(view.buffer.name, cap_of(view) - cap_of(view) // _STORED)
+        return make.of_grade(dtype, "whole", scope, view.bound // _STORED)
+    room = state.room.setdefault(view.buffer.name, view.bound - view.bound // _STORED)
     limit = min(8, room // scope.runs)
     if limit < 1:
         return None
@@ -79,7 +74,7 @@ def _whole_operand(make: Expressions, scope: Scope, view: View, op: str) -> Expr
 def let(make: Expressions, scope: Scope) -> Statement:
     """A variable, which can be used in the rest of the block."""
     state = make.state
-    var = Var(state.names.fresh("t"), state.pick([*state.options.dtypes, INDEX]))
+    var = Var(state.names.fresh("t"), INDEX if state.chance(0.2) else state.dtype())
     if var.dtype == INDEX and scope.positions and state.chance(0.4):
         bounded = make.indices.affine(scope)
         scope.positions.append(Bounded(var, bounded.low, bounded.high))
