@@ -80,7 +80,8 @@ def _wide(x: Array) -> Array:
 
 
 def _fold(x: Array, op: str, axes: tuple[int, ...], dtype: DType) -> Array:
-    wide = _wide(x)
+    # Contiguous, so that numpy's order depends on nothing but the shape.
+    wide = np.ascontiguousarray(_wide(x)).reshape(x.shape)
     folded = _UFUNCS[op].reduce(wide, axis=axes, dtype=wide.dtype, initial=identity(op, dtype))
     return cast(np.asarray(folded), dtype)
 
@@ -153,7 +154,7 @@ def _argscan(out: TensorType, attributes: _Attributes, x: Array) -> tuple[Array,
 
 
 def _dot(out: TensorType, attributes: _Attributes, x: Array, y: Array) -> Array:
-    return cast(np.matmul(_wide(x), _wide(y)), out.dtype)
+    return cast(np.matmul(np.ascontiguousarray(_wide(x)), np.ascontiguousarray(_wide(y))), out.dtype)
 
 
 def _windows(
