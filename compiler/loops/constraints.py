@@ -75,12 +75,14 @@ class System:
             return None
         return bounds if _propagate(bounds, self.constraints) else None
 
-    def satisfiable(self, restrictions: Bounds) -> bool:
-        """Whether there may be a solution within the restrictions: False is certain."""
+    def solution(self, restrictions: Bounds) -> Bounds | None:
+        """Intervals that hold every solution within the restrictions; None if there is none."""
         bounds = self.tightened(restrictions)
         if bounds is None:
-            return False
-        return _search(bounds, self.constraints) or _solve(*_key(bounds, self.constraints))
+            return None
+        if _search(bounds, self.constraints) or _solve(*_key(bounds, self.constraints)):
+            return bounds
+        return None
 
 
 def _propagate(bounds: Bounds, constraints: list[Constraint]) -> bool:
@@ -175,9 +177,8 @@ def _solve(intervals: tuple[Interval, ...], constraints: tuple[Constraint, ...])
     z3 = _z3()
     if z3 is None:
         return True
-    context = z3.Context()
-    variables = {str(number): z3.Int(f"x{number}", context) for number in range(len(intervals))}
-    solver = z3.Solver(ctx=context)
+    variables = {str(number): z3.Int(f"x{number}") for number in range(len(intervals))}
+    solver = z3.SolverFor("QF_LIA")
     solver.set("rlimit", _RESOURCES)
     for variable, (low, high) in zip(variables.values(), intervals):
         solver.add(variable >= low, variable <= high)

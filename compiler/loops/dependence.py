@@ -99,7 +99,7 @@ class Dependence:
             if max(a, low) > min(b, high):
                 return False
             restrictions[_distance(loop)] = (max(a, low), min(b, high))
-        return self._system.satisfiable(restrictions)
+        return self._system.solution(restrictions) is not None
 
 
 def dependences(loop: For, scope: Ranges | None = None) -> list[Dependence]:
@@ -107,7 +107,12 @@ def dependences(loop: For, scope: Ranges | None = None) -> list[Dependence]:
 
     Time is quadratic in the number of accesses to one buffer.
     """
-    return list(_all(Accesses((loop,), scope), None))
+    return list(each_dependence(loop, scope))
+
+
+def each_dependence(loop: For, scope: Ranges | None = None) -> Iterator[Dependence]:
+    """``dependences`` one by one, for those who stop at the first that matters."""
+    return _all(Accesses((loop,), scope), None)
 
 
 def carried(loop: For, scope: Ranges | None = None, reductions: bool = True) -> Iterator[Dependence]:
@@ -173,8 +178,8 @@ def _between(a: Access, b: Access, accesses: Accesses, levels: int | None, crowd
         for flipped in (False,) if a is b else (False, True):
             if (low if flipped else -high) < 0:
                 wanted = {**restrictions, _distance(loops[level]): _SIGNS[">" if flipped else "<"]}
-                tight = system.tightened(wanted)
-                if tight is not None and system.satisfiable(wanted):
+                tight = system.solution(wanted)
+                if tight is not None:
                     source, sink = (b, a) if flipped else (a, b)
                     kind = _kind(source, sink)
                     yield Dependence(source, sink, kind, loops, level, system, wanted, tight, flipped)
@@ -182,8 +187,8 @@ def _between(a: Access, b: Access, accesses: Accesses, levels: int | None, crowd
             return
         restrictions[_distance(loops[level])] = (0, 0)
     if levels is None and a.path != b.path:
-        tight = system.tightened(restrictions)
-        if tight is not None and system.satisfiable(restrictions):
+        tight = system.solution(restrictions)
+        if tight is not None:
             yield Dependence(a, b, _kind(a, b), loops, len(loops), system, restrictions, tight, False)
 
 
@@ -333,11 +338,11 @@ class _Pair:
             for upper in one.upper:
                 if (upper - lower).is_constant:
                     room = (upper - lower).constant - 1
-                    change = Affine.variable(name) - (self._sink(lower) - lower)
-                    if change.terms == ((name, 1),):
+                    if not any(name in self.shared or name in self.quotients for name in lower.variables):
                         reach = min(reach, room)
                         self.system.bounds[name] = (-reach, reach)
                     else:
+                        change = Affine.variable(name) - (self._sink(lower) - lower)
                         self.system.not_negative(change + room)
                         self.system.not_negative(-change + room)
         if one.step > 1 and one.base is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from misfold.compiler.loops.accesses import Accesses
-from misfold.compiler.loops.dependence import Dependence, dependences
+from misfold.compiler.loops.dependence import Dependence, each_dependence
 from misfold.compiler.loops.ir import For, Function, Statement, Var
 from misfold.compiler.loops.ranges import Ranges
 from misfold.compiler.loops.visit import Block, Names, renamed, substitute_block
@@ -49,7 +49,7 @@ class UnrollAndJam(LoopPass):
         if self.reuse and not _reuses(loop, ranges):
             return None
         near = (1, (self.factor - 1) * loop.step)
-        if any(_reverses(one, loop.var.name, near) for one in dependences(loop, ranges)):
+        if any(_reverses(one, loop.var.name, near) for one in each_dependence(loop, ranges)):
             return None
         return self._jammed(loop, trips, names)
 

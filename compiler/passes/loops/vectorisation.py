@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from misfold.compiler.loops.accesses import Access, Accesses
-from misfold.compiler.loops.dependence import Dependence, dependences
+from misfold.compiler.loops.dependence import Dependence, each_dependence
 from misfold.compiler.loops.ir import (
     Allocate,
     Binary,
@@ -96,9 +96,11 @@ class Vectorisation(LoopPass):
         lanes = self._lanes(accesses, trips)
         if lanes < 2 or not self._consecutive(loop, accesses):
             return (loop,)
-        everything = dependences(loop, ranges)
-        if any(one.level == 0 and one.kind != "reduction" for one in everything):
-            return (loop,)
+        everything = []
+        for one in each_dependence(loop, ranges):
+            if one.level == 0 and one.kind != "reduction":
+                return (loop,)
+            everything.append(one)
         targets = _targets(loop, everything) if loop.kind == "serial" else []
         return _Vectoriser(self, loop, lanes, targets, names).result(trips)
 
