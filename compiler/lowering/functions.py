@@ -13,6 +13,7 @@ from misfold.compiler.loops.ir import Buffer, Const, Function, Parameter, Store,
 from misfold.compiler.loops.visit import Names
 
 from . import contraction, reductions, scattering, selection, sorting
+from .collapse import collapse
 from .elements import ELEMENTS, POINTWISE
 from .emitter import Emitter
 from .movement import reshaped
@@ -35,11 +36,15 @@ NESTS: dict[str, Lowering] = {
 }
 
 
-def lower(graph: Graph) -> Function:
+def lower(graph: Graph, flat_parameters: bool = False) -> Function:
     """The loops that compute a verified graph.
 
     The parameters are the graph's inputs (``in``) and then its outputs (``out``), each of its value's type: an output
     that is an input, or an output already, is a copy. Composite operators are decomposed on the way.
+
+    Dimensions that all loops walk through together are joined. With ``flat_parameters`` those of parameters are too,
+    which makes most elementwise nests one long loop: a parameter takes the memory of its value's type then, but as a
+    buffer of fewer dimensions, which matters to callers that pass arrays instead of addresses.
 
     Raises:
         Unsupported: a ``fused`` node holds what does not go into one loop nest.
@@ -64,7 +69,7 @@ def lower(graph: Graph) -> Function:
         if value.type.elements and buffers[value.name] != buffer:
             pointwise(Reader(emitter, ELEMENTS, POINTWISE, [], [value], buffers), [(value, buffer)])
     parameters = [Parameter(buffer, "in") for buffer in inputs] + [Parameter(buffer, "out") for buffer in outputs]
-    return Function(graph.name, tuple(parameters), tuple(emitter.block))
+    return collapse(Function(graph.name, tuple(parameters), tuple(emitter.block)), flat_parameters)
 
 
 def _buffer(names: Names, wish: str, value: Value) -> Buffer:

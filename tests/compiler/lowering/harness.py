@@ -18,10 +18,11 @@ from misfold.compiler.graph.fusion_rules import check_fused
 from misfold.compiler.graph.ir import Graph, Node, TensorType, Value
 from misfold.compiler.graph.operators.base import IllTyped
 from misfold.compiler.loops.interpret import interpret
-from misfold.compiler.loops.ir import Function
+from misfold.compiler.loops.ir import Buffer, Function
 from misfold.compiler.loops.printer import print_function
 from misfold.compiler.loops.verify import verify
 from misfold.compiler.lowering import lower
+from misfold.compiler.lowering.indices import row_major
 
 Array = np.ndarray
 
@@ -54,16 +55,29 @@ def laid_out(values: Array, type: TensorType) -> Array:
 def run(function: Function, graph: Graph, arrays: Sequence[Array]) -> list[Array]:
     """Interpret a graph's function; the outputs."""
     outputs = [laid_out(np.ones(value.type.shape, NUMPY[value.type.dtype.name]), value.type) for value in graph.outputs]
-    interpret(function, [*arrays, *outputs])
+    given = [in_shape(array, one.buffer) for array, one in zip([*arrays, *outputs], function.parameters)]
+    interpret(function, given)
     return outputs
 
 
-def check(graph: Graph, arrays: Sequence[Array] | None = None, seed: int = 0) -> Function:
+def in_shape(array: Array, buffer: Buffer) -> Array:
+    """The memory of an array as a buffer that may have fewer dimensions."""
+    if array.shape == buffer.shape:
+        return array
+    strides = buffer.strides or row_major(buffer.shape)
+    return np.lib.stride_tricks.as_strided(
+        array, buffer.shape, [stride * array.itemsize for stride in strides], writeable=True
+    )
+
+
+def check(
+    graph: Graph, arrays: Sequence[Array] | None = None, seed: int = 0, flat_parameters: bool = False
+) -> Function:
     """Lower, verify and interpret a graph, and compare with its meaning; the function."""
     if arrays is None:
         random = np.random.default_rng(seed)
         arrays = [array(value.type, random) for value in graph.inputs]
-    function = lower(graph)
+    function = lower(graph, flat_parameters)
     verify(function)
     wanted = evaluate(graph, arrays)
     for value, expected, found in zip(graph.outputs, wanted, run(function, graph, arrays)):
@@ -98,9 +112,10 @@ def one(operator: str, *types: TensorType, **attributes: object) -> Graph:
 
 
 def check_both(graph: Graph, arrays: Sequence[Array] | None = None) -> None:
-    """Each node as a nest of its own, and all nodes in one nest."""
+    """Each node as a nest of its own, and all nodes in one nest; with long loops and without."""
     check(graph, arrays)
     check(fused(graph), arrays)
+    check(fused(graph), arrays, flat_parameters=True)
 
 
 def fused_at_random(graph: Graph, random: Random) -> Graph:

@@ -15,7 +15,9 @@ def _check(seed):
     graph = random_graph(seed)
     arrays = random_inputs(graph, seed)
     check(graph, arrays)
-    check(fused_at_random(graph, Random(seed)), arrays)
+    together = fused_at_random(graph, Random(seed))
+    check(together, arrays)
+    check(graph if seed % 2 else together, arrays, flat_parameters=True)
 
 
 @pytest.mark.parametrize("seed", range(60))
