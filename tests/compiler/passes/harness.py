@@ -7,18 +7,24 @@ for undefined behaviour, and compares what they leave bit by bit.
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy
+
 from misfold.compiler.errors import AssertionFailed, UndefinedBehaviour
 from misfold.compiler.loops.interpret import interpret
 from misfold.compiler.loops.ir import Function
+from misfold.compiler.loops.parser import parse_function
 from misfold.compiler.loops.printer import print_function
 from misfold.compiler.loops.verify import verify
 from misfold.compiler.passes.base import LoopPass, make
+from misfold.generators.kernels import generate, inputs
 
 Arrays = list[numpy.ndarray]
+#: Makes a function and arguments for it.
+Programs = Callable[[random.Random], tuple[Function, Arrays]]
 
 
 def outcome(function: Function, arrays: Sequence[numpy.ndarray]) -> Arrays | str:
@@ -70,20 +76,55 @@ def check_pass(
     count: int = 40,
     seed: int = 0,
     share: float = 0.2,
-    options: Any = None,
+    programs: Programs | None = None,
     prepare: Callable[[Function], Function] = lambda function: function,
 ) -> None:
     """Run a pass over ``count`` random programs; at least ``share`` of them must be changed.
 
-    ``prepare`` is applied to each program first: passes that give the pass under test something to do.
+    ``programs`` makes them: by default of every statement and type there is; ``random_nests`` is for passes that need
+    nests to work on. ``prepare`` is applied to each first: passes that give the pass under test something to do.
     """
-    from misfold.generators.kernels import Options, generate, inputs
-
     one = make(name, parameters)
     assert isinstance(one, LoopPass)
     changed = 0
     for number in range(count):
-        source = random.Random(f"{seed}/{number}")
-        function = prepare(generate(source, options or Options()))
-        changed += check_function(one, function, inputs(function, source))
+        function, arrays = (programs or any_kernel)(random.Random(f"{seed}/{number}"))
+        changed += check_function(one, prepare(function), arrays)
     assert changed >= share * count, f"{one.data()} changed {changed} of {count} programs"
+
+
+def any_kernel(source: random.Random) -> tuple[Function, Arrays]:
+    """A random program and arguments for it."""
+    function = generate(source)
+    return function, inputs(function, source)
+
+
+def rewritten(text: str, *pipeline: tuple[str, Mapping[str, Any]] | str) -> str:
+    """The text of a function after some passes, which must be valid, and with the same meaning on small numbers."""
+    function = parse_function(textwrap.dedent(text).lstrip("\n"))
+    verify(function)
+    result = function
+    for step in pipeline:
+        name, parameters = (step, {}) if isinstance(step, str) else step
+        one = make(name, parameters)
+        assert isinstance(one, LoopPass)
+        result = one.run(result)
+        verify(result)
+    return print_function(result)
+
+
+def expect(text: str, name: str, parameters: Mapping[str, Any], wanted: str) -> None:
+    """A pass makes the one text out of the other, and both mean the same on small whole numbers."""
+    assert rewritten(text, (name, parameters)) == textwrap.dedent(wanted).lstrip("\n")
+    function = parse_function(textwrap.dedent(text).lstrip("\n"))
+    one = make(name, parameters)
+    assert isinstance(one, LoopPass)
+    assert check_function(one, function, inputs(function, random.Random(0)))
+
+
+def expect_unchanged(text: str, name: str, parameters: Mapping[str, Any] | None = None) -> None:
+    """A pass leaves a function alone: it gives back the very object."""
+    function = parse_function(textwrap.dedent(text).lstrip("\n"))
+    verify(function)
+    result = make(name, parameters or {}).run(function)
+    assert result is function, print_function(result)
