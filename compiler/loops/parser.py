@@ -167,7 +167,8 @@ class _Parser:
     def assignment(self, depth: int) -> Store | Reduce:
         lexer = self.lexer
         offset = lexer.offset
-        buffer, indices, _ = self.element(lexer.advance(), offset, depth)
+        buffer = self.known_buffer(lexer.advance(), offset)
+        indices, _ = self.list_of("[", "]", depth)
         if lexer.accept("="):
             return Store(buffer, indices, self.expression(depth))
         if lexer.token not in REDUCTIONS:
@@ -188,7 +189,7 @@ class _Parser:
             symbol = self.lexer.advance()
             right, other = self.climb(level + 1, depth + 1)
             height = max(height, other) + 1
-            self.check_depth(depth + height)
+            self.check_depth(depth + height - 1)
             left = Binary(INFIX[symbol], left, right)
             if level == COMPARISON:
                 if _LEVELS.get(self.lexer.token) == COMPARISON:
@@ -211,38 +212,51 @@ class _Parser:
         offset = lexer.offset
         name = lexer.advance()
         if lexer.at("("):
-            return self.call(name, offset, depth)
+            operands, height = self.list_of("(", ")", depth)
+            return self.call(name, operands, offset), height
         if lexer.at("["):
-            buffer, indices, height = self.element(name, offset, depth)
+            buffer = self.known_buffer(name, offset)
+            indices, height = self.list_of("[", "]", depth)
             return Load(buffer, indices), height
         var = self.variables.get(name)
         if var is None:
             raise lexer.wrong(f"there is no variable {name}", offset)
         return var, 1
 
-    def call(self, name: str, offset: int, depth: int) -> _Sized:
+    def call(self, name: str, operands: tuple[Expr, ...], offset: int) -> Expr:
         arity = _CALLS.get(name)
         if arity is None:
             raise self.lexer.wrong(f"there is no function {name}", offset)
-        operands, height = self.list_of("(", ")", depth)
         if len(operands) != arity:
             raise self.lexer.wrong(f"{name} takes {arity} operands, not {len(operands)}", offset)
         if name in BY_NAME:
-            return Cast(BY_NAME[name], operands[0]), height
+            return Cast(BY_NAME[name], operands[0])
         if name == "select":
-            return Select(*operands), height
-        return (Unary(name, *operands) if arity == 1 else Binary(name, *operands)), height
+            return Select(*operands)
+        return Unary(name, *operands) if arity == 1 else Binary(name, *operands)
 
-    def element(self, name: str, offset: int, depth: int) -> tuple[Buffer, tuple[Expr, ...], int]:
+    def known_buffer(self, name: str, offset: int) -> Buffer:
         buffer = self.buffers.get(name)
         if buffer is None:
             raise self.lexer.wrong(f"there is no buffer {name}", offset)
-        return buffer, *self.list_of("[", "]", depth)
+        return buffer
 
     def list_of(self, opening: str, closing: str, depth: int) -> tuple[tuple[Expr, ...], int]:
         """Expressions between brackets, and how deep the whole nests."""
-        sized = self.lexer.list_of(lambda: self.climb(0, depth + 1), opening, closing)
-        return tuple([expression for expression, _ in sized]), 1 + max([height for _, height in sized], default=0)
+        # Not Lexer.list_of: its frames would be on the stack at every level of nesting.
+        self.lexer.expect(opening)
+        items: list[Expr] = []
+        deepest = 0
+        while not self.lexer.at(closing) or items:
+            item, height = self.climb(0, depth + 1)
+            items.append(item)
+            deepest = max(deepest, height)
+            if not self.lexer.accept(","):
+                break
+        if not self.lexer.at(closing):
+            raise self.lexer.error(f"',' or {closing!r}")
+        self.lexer.advance()
+        return tuple(items), deepest + 1
 
     def check_depth(self, depth: int) -> None:
         if depth > MAX_NESTING:

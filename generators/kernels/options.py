@@ -29,7 +29,7 @@ class Options:
     depth: int = 4
     expression: int = 4
     extent: int = 8
-    work: int = 4000
+    work: int = 1500
     dtypes: tuple[DType, ...] = ALL
     exact: bool = True
     concurrent: float = 0.25
