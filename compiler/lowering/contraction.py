@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from misfold.compiler.loops.ir import Binary, Const, Reduce, Store
 from misfold.compiler.loops.operators import identity
 
+from .attributes import integer, ints
 from .fold import Cell, Indexed, fold, indexed
 from .indices import outer_to_inner
-from .nest import Nest, ints
+from .nest import Nest
 from .reductions import window_position
 
 
@@ -49,7 +49,7 @@ def convolution(nest: Nest) -> None:
     x, w = nest.node.inputs
     shape = nest.node.output.type.shape
     strides, dilations = ints(nest.node, "strides"), ints(nest.node, "dilations")
-    groups = cast(int, nest.node.attribute("groups"))
+    groups = integer(nest.node, "groups")
     channels = w.type.shape[1]
     dtype = x.type.dtype
     spatial = range(2, x.type.rank)
@@ -68,11 +68,12 @@ def convolution(nest: Nest) -> None:
 
     order = nest.order
     taps = {dim: w.type.shape[dim] for dim in spatial}
-    last = outer_to_inner(x.type.shape, x.type.strides)[-1]
-    if last == 1 and channels > 1:
+    if outer_to_inner(x.type.shape, x.type.strides)[-1] == 1 and channels > 1:
         rows, reduced = [], {**taps, 1: channels}
     else:
-        row = x.type.rank - 1
-        rows, reduced = [row] if shape[row] > 1 else [], {1: channels, **taps}
+        # Planes that are combined element by element can be walked through as one row.
+        plane = all(size == 1 for size in (*taps.values(), *strides))
+        rows = [dim for dim in spatial if shape[dim] > 1 and (plane or dim == spatial[-1])]
+        reduced = {1: channels, **taps}
     zero = Const(identity("add", dtype), dtype)
     fold(nest, {dim: shape[dim] for dim in order}, rows, reduced, [("acc", dtype, zero)], step, finish, nest.home)

@@ -10,6 +10,7 @@ from misfold.compiler.loops.ir import Assert, Binary, Cast, Const, Expr, Select,
 from misfold.compiler.loops.operators import BINARY, UNARY
 
 from . import movement
+from .attributes import integer
 from .indices import TRUE, Indices, conjunction
 from .reader import Element, Index, Reader
 
@@ -39,7 +40,7 @@ def _full(reader: Reader, node: Node, index: Index) -> Expr:
 
 
 def _iota(reader: Reader, node: Node, index: Index) -> Expr:
-    position = index[cast(int, node.attribute("dim"))]
+    position = index[integer(node, "dim")]
     dtype = node.output.type.dtype
     return position if dtype == INDEX else Cast(dtype, position)
 

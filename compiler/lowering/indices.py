@@ -123,6 +123,8 @@ class Indices:
                 return index(value * factor)
             case Binary("mul", x, Const(int(value), _)):
                 return self.mul(x, value * factor)
+            case Binary("add" | "sub" as op, x, Const(int(value), _)):
+                return self.add(self.mul(x, factor), index(value * factor if op == "add" else -value * factor))
         return Binary("mul", left, index(factor))
 
     def floordiv(self, left: Expr, divisor: int) -> Expr:

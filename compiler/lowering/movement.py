@@ -6,29 +6,24 @@ from math import prod
 from typing import cast
 
 from misfold.compiler.graph.ir import Node
-from misfold.compiler.loops.ir import Const, Expr, Select, Var
-from misfold.compiler.loops.visit import nodes
+from misfold.compiler.loops.ir import Const, Expr, Select
 
+from .attributes import integer, ints
 from .indices import FALSE, TRUE, ZERO, conjunction
 from .reader import Index, Reader
 
-# An index of more than this many nodes gets a variable before it is used several times: chains of reshapes would double
-# in size each time.
-_LARGE = 12
-
-
-def _ints(node: Node, name: str) -> tuple[int, ...]:
-    return cast(tuple[int, ...], node.attribute(name))
+# A chain of this many ``select`` is cut by a variable.
+_LONG_CHAIN = 8
 
 
 def broadcast(reader: Reader, node: Node, index: Index) -> Expr:
     (x,) = node.inputs
-    moved = [ZERO if size == 1 else index[dim] for size, dim in zip(x.type.shape, _ints(node, "dims"))]
+    moved = [ZERO if size == 1 else index[dim] for size, dim in zip(x.type.shape, ints(node, "dims"))]
     return reader.read(x, tuple(moved))
 
 
 def permute(reader: Reader, node: Node, index: Index) -> Expr:
-    moved = dict(zip(_ints(node, "dims"), index))
+    moved = dict(zip(ints(node, "dims"), index))
     return reader.read(node.inputs[0], tuple([moved[dim] for dim in range(len(index))]))
 
 
@@ -36,7 +31,7 @@ def slice_(reader: Reader, node: Node, index: Index) -> Expr:
     indices = reader.indices
     moved = [
         indices.add(indices.mul(position, step), Const(start, position.dtype))
-        for position, start, step in zip(index, _ints(node, "starts"), _ints(node, "steps"))
+        for position, start, step in zip(index, ints(node, "starts"), ints(node, "steps"))
     ]
     return reader.read(node.inputs[0], tuple(moved))
 
@@ -44,7 +39,7 @@ def slice_(reader: Reader, node: Node, index: Index) -> Expr:
 def reverse(reader: Reader, node: Node, index: Index) -> Expr:
     (x,) = node.inputs
     moved = list(index)
-    for dim in _ints(node, "dims"):
+    for dim in ints(node, "dims"):
         last = x.type.shape[dim] - 1
         moved[dim] = reader.indices.counted_from(last, index[dim])
     return reader.read(x, tuple(moved))
@@ -81,8 +76,8 @@ def reshaped(reader: Reader, index: Index, shape: tuple[int, ...], wanted: tuple
         for size, position in reversed(sources):
             flat = indices.add(indices.mul(flat, size), position)
         *inner, (_, outermost) = targets
-        if inner and not isinstance(flat, Var) and sum(1 for _ in nodes(flat)) > _LARGE:
-            flat = reader.emitter.let("flat", flat)
+        if inner:
+            flat = reader.short(flat)
         for size, dim in inner:
             moved[dim] = indices.floormod(flat, size)
             flat = indices.floordiv(flat, size)
@@ -96,7 +91,7 @@ def pad(reader: Reader, node: Node, index: Index) -> Expr:
     indices = reader.indices
     conditions: list[Expr] = []
     moved: list[Expr] = []
-    for position, size, low, interior in zip(index, x.type.shape, _ints(node, "low"), _ints(node, "interior")):
+    for position, size, low, interior in zip(index, x.type.shape, ints(node, "low"), ints(node, "interior")):
         at = indices.sub(position, low)
         span = (size - 1) * (interior + 1) + 1
         conditions += [indices.at_least(at, 0), indices.below(at, span)]
@@ -114,17 +109,19 @@ def pad(reader: Reader, node: Node, index: Index) -> Expr:
 
 def concatenate(reader: Reader, node: Node, index: Index) -> Expr:
     """The last operand that begins at the index or before; all that it may be are read, at the nearest index."""
-    dim = cast(int, node.attribute("dim"))
+    dim = integer(node, "dim")
     indices = reader.indices
     low, high = indices.range(index[dim])
     result: Expr | None = None
     start = 0
-    for x in node.inputs:
+    for number, x in enumerate(node.inputs, 1):
         size = x.type.shape[dim]
         if start <= high and low < start + size:
             moved = indices.clamp(indices.sub(index[dim], start), size)
             element = reader.read(x, (*index[:dim], moved, *index[dim + 1 :]))
             result = element if result is None else Select(indices.below(index[dim], start), result, element)
+            if number % _LONG_CHAIN == 0:
+                result = reader.emitter.let(node.output.name, result)
         start += size
     if result is None:  # nothing at all, in a loop that never runs
         return reader.read(node.inputs[0], index)

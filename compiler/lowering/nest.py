@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import cast
 
 from misfold.compiler.graph.ir import Node, Value
 from misfold.compiler.loops.ir import Buffer, Expr, Load, Store
@@ -78,11 +77,6 @@ def store_order(destinations: Sequence[tuple[Value, Buffer]]) -> list[int]:
     """The order of loops in which the first destination is written from its first element to its last."""
     _, buffer = destinations[0]
     return outer_to_inner(buffer.shape, buffer.strides)
-
-
-def ints(node: Node, name: str) -> tuple[int, ...]:
-    """An attribute that is a list of integers."""
-    return cast(tuple[int, ...], node.attribute(name))
 
 
 #: Emits the loops of one operator.

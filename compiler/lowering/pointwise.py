@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
-from typing import cast
 
 from misfold.compiler.graph.ir import Node, Value
 from misfold.compiler.loops.ir import Buffer, Store, index
 
+from .attributes import integer, ints
 from .elements import POINTWISE
-from .nest import ints, store_order
+from .nest import store_order
 from .reader import Reader
 
 Destinations = Sequence[tuple[Value, Buffer]]
@@ -72,7 +72,7 @@ def _seams(reader: Reader, destinations: Destinations) -> Iterator[Node]:
 def _cut(node: Node, box: Box) -> tuple[int, int] | None:
     """A dimension, and an index strictly within the box, where a ``pad`` or ``concatenate`` should be cut."""
     if node.operator == "concatenate":
-        dim = cast(int, node.attribute("dim"))
+        dim = integer(node, "dim")
         (start, stop), seam = box[dim], 0
         for x in node.inputs:
             seam += x.type.shape[dim]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.ir import Node, Value
-from misfold.compiler.loops.ir import Buffer, Const, Expr, Load
+from misfold.compiler.loops.ir import Buffer, Const, Expr, Load, Var
 from misfold.compiler.loops.operators import identity
+from misfold.compiler.loops.visit import nodes
 
 from .emitter import Emitter
 
@@ -17,13 +18,16 @@ Element = Callable[["Reader", Node, Index], Expr]
 
 # Expressions are kept shallow: whoever reads IR recurses.
 _MAX_DEPTH = 12
+# An index of more nodes than this gets a variable before more is made of it: chains of reshapes would double in size
+# each time, chains of slices become deep.
+_LARGE = 12
 
 
 class Reader:
     """Reads elements of the values of one graph.
 
-    ``buffers`` are the values that lie in memory; all others are computed by ``elements`` from ``nodes``. What is used
-    more than once is bound by a ``let``, so that each value is computed once per index.
+    ``buffers`` are the values that lie in memory; all others are computed by ``elements`` from the nodes of ``body``.
+    What is used more than once is bound by a ``let``, so that each value is computed once per index.
     """
 
     def __init__(
@@ -31,7 +35,7 @@ class Reader:
         emitter: Emitter,
         elements: Mapping[str, Element],
         pointwise: Iterable[str],
-        nodes: Iterable[Node],
+        body: Iterable[Node],
         outputs: Iterable[Value],
         buffers: Mapping[str, Buffer],
     ):
@@ -40,13 +44,15 @@ class Reader:
         self._elements = elements
         self._buffers = buffers
         self._pointwise = frozenset(pointwise)
-        self._producers = {value.name: node for node in nodes for value in node.outputs}
+        self._producers = {value.name: node for node in body for value in node.outputs}
         self._prepared: dict[str, list[Value]] = {}
-        self._named = self._values_with_names(nodes, outputs)
+        self._named = self._values_with_names(body, outputs)
         emitter.known.clear()
 
     def read(self, value: Value, index: Index) -> Expr:
         """The element of a value at an index that is within its shape."""
+        if value.name not in self._buffers:
+            index = tuple([self.short(position) for position in index])
         for before in self._before(value):
             self.operand(before, index)
         return self.operand(value, index)
@@ -67,6 +73,12 @@ class Reader:
         if value.name in self._named:
             element = self.emitter.let(value.name, element)
         self.emitter.remember((value.name, index), element)
+
+    def short(self, position: Expr) -> Expr:
+        """The same index, as a variable if it is long."""
+        if isinstance(position, Const | Var) or sum(1 for _ in nodes(position)) <= _LARGE:
+            return position
+        return self.emitter.let("at", position)
 
     def producer(self, value: Value) -> Node | None:
         """The node that computes a value in place."""
@@ -111,17 +123,17 @@ class Reader:
             stack.extend([(operand, False) for operand in node.inputs])
         return found
 
-    def _values_with_names(self, nodes: Iterable[Node], outputs: Iterable[Value]) -> set[str]:
+    def _values_with_names(self, body: Iterable[Node], outputs: Iterable[Value]) -> set[str]:
         """Values that get a ``let``: those used more than once, and some of a long chain."""
         uses: dict[str, int] = {}
         for value in outputs:
             uses[value.name] = uses.get(value.name, 0) + 1
-        for node in nodes:
+        for node in body:
             for value in node.inputs:
                 uses[value.name] = uses.get(value.name, 0) + 1
         named = {name for name, count in uses.items() if count > 1}
         depths: dict[str, int] = {}
-        for node in nodes:
+        for node in body:
             depth = 1 + max((depths.get(value.name, 0) for value in node.inputs), default=0)
             for value in node.outputs:
                 if depth >= _MAX_DEPTH:

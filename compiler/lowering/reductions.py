@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from misfold.compiler.loops.ir import Buffer, Const, Expr, Reduce
 from misfold.compiler.loops.operators import identity
 
+from .attributes import integer, ints, text
 from .fold import Cell, Finish, Indexed, Initial, Step, fold, indexed, rows_of
 from .indices import outer_to_inner
-from .nest import Nest, ints
+from .nest import Nest
 from .reader import Index
 
 
 def reduce(nest: Nest) -> None:
     (x,) = nest.node.inputs
-    op = cast(str, nest.node.attribute("op"))
+    op = text(nest.node, "op")
     dims = ints(nest.node, "dims")
     order = outer_to_inner(x.type.shape, x.type.strides)
     kept = {dim: x.type.shape[dim] for dim in order if dim not in dims}
@@ -43,8 +43,8 @@ def reduce(nest: Nest) -> None:
 
 def scan(nest: Nest) -> None:
     (x,) = nest.node.inputs
-    op = cast(str, nest.node.attribute("op"))
-    dim = cast(int, nest.node.attribute("dim"))
+    op = text(nest.node, "op")
+    dim = integer(nest.node, "dim")
     dtype = x.type.dtype
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
@@ -66,7 +66,7 @@ def along(nest: Nest, dim: int, initial: Sequence[Initial], step: Step, finish: 
 def window(nest: Nest) -> None:
     """A reduction over windows, each of which lies within the input."""
     (x,) = nest.node.inputs
-    op = cast(str, nest.node.attribute("op"))
+    op = text(nest.node, "op")
     dtype = x.type.dtype
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from misfold.compiler.loops.ir import Expr, Reduce, Store
 
+from .attributes import text
 from .elements import check_index
 from .nest import Nest
 
@@ -13,7 +12,7 @@ from .nest import Nest
 def scatter(nest: Nest) -> None:
     """A copy, then the updates one after the other, in row-major order."""
     x, updates, *positions = nest.node.inputs
-    op = cast(str, nest.node.attribute("op"))
+    op = text(nest.node, "op")
     emitter = nest.emitter
     memory = nest.memory()
     with nest.over(memory.shape, nest.order) as index:

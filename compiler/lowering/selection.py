@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from misfold.compiler.dtypes import I64
 from misfold.compiler.loops.ir import Binary, Const, Expr, Select, Store, index
 from misfold.compiler.loops.operators import identity
 
+from .attributes import integer, ints, text
 from .fold import Cell, Indexed, Initial, indexed
 from .indices import TRUE, ZERO, conjunction
-from .nest import Nest, ints
+from .nest import Nest
 from .reductions import along, positions, slide
 
 
 def argreduce(nest: Nest) -> None:
     """The first of equals and the first NaN: a NaN takes over from numbers only."""
     (x,) = nest.node.inputs
-    op, dim = _op(nest), cast(int, nest.node.attribute("dim"))
+    op, dim = _op(nest), integer(nest.node, "dim")
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
         element = nest.emitter.let("element", nest.read(x, indexed(at | part)))
@@ -34,7 +34,7 @@ def argreduce(nest: Nest) -> None:
 def argscan(nest: Nest) -> None:
     """The latest of equals, and from the first NaN on the latest NaN."""
     (x,) = nest.node.inputs
-    op, dim = _op(nest), cast(int, nest.node.attribute("dim"))
+    op, dim = _op(nest), integer(nest.node, "dim")
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
         place = indexed(at | part)
@@ -81,7 +81,7 @@ _AS_GOOD = {"min": "le", "max": "ge"}
 
 
 def _op(nest: Nest) -> str:
-    return cast(str, nest.node.attribute("op"))
+    return text(nest.node, "op")
 
 
 def _initial(nest: Nest, place: int) -> list[Initial]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from misfold.compiler.dtypes import I64
 from misfold.compiler.loops.ir import Binary, Buffer, Cast, Expr, Load, Reduce, Select, Store, Unary, index
 
+from .attributes import flag, integer
 from .emitter import Emitter
 from .fold import indexed
 from .indices import ZERO
@@ -18,8 +17,8 @@ _COUNTED = 64
 
 def sort(nest: Nest) -> None:
     (x,) = nest.node.inputs
-    dim = cast(int, nest.node.attribute("dim"))
-    descending = cast(bool, nest.node.attribute("descending"))
+    dim = integer(nest.node, "dim")
+    descending = flag(nest.node, "descending")
     shape = x.type.shape
     length = shape[dim]
     emitter = nest.emitter

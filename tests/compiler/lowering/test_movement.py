@@ -137,3 +137,21 @@ def test_the_same_element_is_read_once_per_index():
     turned = builder.one("permute", x, dims=(1, 0))
     y = builder.one("add", builder.one("mul", x, turned), builder.one("sub", turned, x))
     check_both(builder.finish([y]), [np.arange(16, dtype=np.float32).reshape(4, 4)])
+
+
+def test_long_chains_of_movement_stay_shallow():
+    builder = Builder()
+    y = builder.input(_i32(70, 3))
+    for number in range(25):
+        y = builder.one("pad", y, low=(1, 0), high=(0, 1), interior=(0, 0), value=number)
+        y = builder.one("reverse", y, dims=(0, 1))
+        y = builder.one("slice", y, starts=(1, 1), stops=y.type.shape, steps=(1, 1))
+        y = builder.one("slice", y, starts=(1, 0), stops=(y.type.shape[0], 3), steps=(1, 1))
+    check(fused(builder.finish([y])))
+
+
+def test_many_operands_are_chosen_from_in_steps():
+    types = [_i32(1 + number % 2) for number in range(150)]
+    builder = Builder()
+    both = builder.one("concatenate", *[builder.input(type) for type in types], dim=0)
+    check_both(builder.finish([builder.one("reverse", both, dims=(0,))]))
