@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .ir import Attribute, Graph, Node, TensorType, Value
+from .ir import Attribute, Graph, Node, Value
 from .operators.base import infer
 from .printer import print_attribute
 
@@ -73,7 +73,7 @@ class Rebuild:
 
     def replace(self, old: Value, new: Value) -> bool:
         """Let ``new`` stand for ``old`` from here on, if that can be: an output of the graph needs the same strides."""
-        if old.name in self.outputs and layout(old.type) != layout(new.type):
+        if old.name in self.outputs and old.type != new.type:
             return False
         self._replaced[old.name] = new
         self.changed = True
@@ -94,14 +94,6 @@ def row_major(shape: Sequence[int]) -> tuple[int, ...]:
         strides.append(step)
         step *= max(size, 1)
     return tuple(reversed(strides))
-
-
-def layout(type: TensorType) -> tuple[int, ...]:
-    """Strides that are equal where the elements lie equally: those of dimensions of size 1 do not count."""
-    strides = row_major(type.shape) if type.strides is None else type.strides
-    if 0 in type.shape:
-        return ()
-    return tuple([0 if size == 1 else stride for size, stride in zip(type.shape, strides)])
 
 
 def attribute_key(node: Node) -> tuple[Any, ...]:
