@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from misfold.compiler.loops.ir import (
-    Allocate,
     Buffer,
     Const,
     Expr,
@@ -40,12 +39,17 @@ class _Known:
 
     stored: dict[str, list[_Stored]] = field(default_factory=dict)
 
-    def without(self, names: set[str]) -> _Known:
-        return _Known({name: list(some) for name, some in self.stored.items() if name not in names})
+    def copy(self) -> _Known:
+        return _Known({name: list(some) for name, some in self.stored.items()})
 
-    def forget(self, names: set[str]) -> None:
-        for name in names:
-            self.stored.pop(name, None)
+    def forget_written(self, blocks: tuple[Block, ...]) -> None:
+        """What may have been overwritten by any of the writes in blocks, whenever and however often they run."""
+        if not self.stored:
+            return
+        for block in blocks:
+            for statement in statements(block):
+                if isinstance(statement, Store | Reduce) and self.stored.get(statement.buffer.name):
+                    self.forget_element(statement.buffer, _forms(statement.indices))
 
     def forget_element(self, buffer: Buffer, forms: tuple[Form, ...]) -> None:
         """What may have been overwritten by a write to one element."""
@@ -88,7 +92,7 @@ class _Forwarder:
                 statement = map_expressions(statement, lambda e: rewrite(e, lambda node: self._value(node, known)))
             match statement:
                 case Store(buffer, indices, _):
-                    forms = self._forms(indices)
+                    forms = _forms(indices)
                     known.forget_element(buffer, forms)
                     if any(has_load(one) for one in indices):  # what the indices load may change
                         result.append(statement)
@@ -97,29 +101,18 @@ class _Forwarder:
                         known.stored.setdefault(buffer.name, []).append(passed)
                         result.append(passed)
                 case Reduce(_, buffer, indices, _):
-                    known.forget_element(buffer, self._forms(indices))
+                    known.forget_element(buffer, _forms(indices))
                     result.append(statement)
-                case Allocate(buffer):
-                    known.forget({buffer.name})
-                    result.append(statement)
-                case For(var, start, stop, body, kind, step):
-                    written = _written(body)
-                    body = self.block(body, known.without(written))
-                    known.forget(written)
-                    result.append(For(var, start, stop, body, kind, step))
+                case For(_, _, _, body):
+                    known.forget_written((body,))  # in the body too: an earlier iteration may have run
+                    result.append(replace(statement, body=self.block(body, known.copy())))
                 case If(condition, then, other):
-                    written = _written(then) | _written(other)
-                    then, other = self.block(then, known.without(set())), self.block(other, known.without(set()))
-                    known.forget(written)
-                    result.append(If(condition, then, other))
+                    new = If(condition, self.block(then, known.copy()), self.block(other, known.copy()))
+                    known.forget_written((then, other))
+                    result.append(new)
                 case _:
                     result.append(statement)
         return self._written_out(result)
-
-    @staticmethod
-    def _forms(indices: tuple[Expr, ...]) -> tuple[Form, ...]:
-        linear = [Ranges().linear(one) for one in indices]
-        return tuple([(frozenset(form.terms.items()), form.constant) for form in linear])
 
     def _value(self, node: Expr, known: _Known) -> Expr:
         if not isinstance(node, Load):
@@ -148,5 +141,6 @@ class _Forwarder:
         return tuple(result)
 
 
-def _written(block: Block) -> set[str]:
-    return {s.buffer.name for s in statements(block) if isinstance(s, Store | Reduce | Allocate)}
+def _forms(indices: tuple[Expr, ...]) -> tuple[Form, ...]:
+    linear = [Ranges().linear(one) for one in indices]
+    return tuple([(frozenset(form.terms.items()), form.constant) for form in linear])

@@ -168,7 +168,7 @@ def _twice(e: Expr, _: Ranges) -> Expr | None:
 def _absolute(e: Expr, ranges: Ranges) -> Expr | None:
     assert isinstance(e, Unary)
     match e.operand:
-        case Unary("neg", operand):
+        case Unary("neg", operand) if e.dtype.is_signed:  # an unsigned integer is its own abs
             return Unary("abs", operand)
         case Unary("abs", _):
             return e.operand

@@ -42,6 +42,8 @@ class _Splitter:
         self.options = options
         self.names = names
         self.changed = False
+        #: Variables of loops that are parts already: their limits are spent.
+        self.split: set[str] = set()
 
     def block(self, block: Block, ranges: Ranges) -> Block:
         result: list[Statement] = []
@@ -62,12 +64,10 @@ class _Splitter:
 
     def loop(self, loop: For, ranges: Ranges) -> Block:
         """Outer loops first: what they split off has smaller ranges, so that inner loops often need no split."""
-        result: list[Statement] = []
-        for part in self._parts(loop, ranges):
-            if isinstance(part, For):
-                part = replace(part, body=self.block(part.body, ranges.inside(part)))
-            result.append(part)
-        return tuple(result)
+        parts = self._parts(loop, ranges) if loop.var.name not in self.split else (loop,)
+        if parts != (loop,):
+            return self.block(parts, ranges)  # one iteration split off is no loop any more, but may hold some
+        return (replace(loop, body=self.block(loop.body, ranges.inside(loop))),)
 
     def _parts(self, loop: For, ranges: Ranges) -> Block:
         size = sum(1 for _ in statements(loop.body))
@@ -89,6 +89,7 @@ class _Splitter:
         self.changed = True
         # The first part keeps its names.
         copies = [done[0], *[self._copy(part) for part in done[1:]]]
+        self.split.update(part.var.name for part in copies)
         return simplify_block(tuple(copies), Ranges(ranges))
 
     def _copy(self, loop: For) -> For:

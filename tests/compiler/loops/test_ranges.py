@@ -6,6 +6,7 @@ import itertools
 import random
 
 import pytest
+
 from misfold.compiler.dtypes import BOOL, I8, I64, INDEX, U8
 from misfold.compiler.loops.arithmetic import cast, evaluate_binary, evaluate_unary
 from misfold.compiler.loops.intervals import Interval
@@ -14,15 +15,13 @@ from misfold.compiler.loops.printer import print_expression
 from misfold.compiler.loops.ranges import Ranges
 from misfold.compiler.passes.loops.simplify import simplify_expression
 
-I, J, K = Var("i"), Var("j"), Var("k")
+I_VAR, J_VAR, K_VAR = Var("i"), Var("j"), Var("k")
 SMALL, TINY = Var("small", I8), Var("tiny", U8)
 # Loops that give the variables these values.
-VALUES = {"i": range(0, 4), "j": range(3, 12, 3), "k": range(-2, 2)}
+VALUES = {"i": range(4), "j": range(3, 12, 3), "k": range(-2, 2)}
 # Values of lets of a whole type: the ends are what wraps.
 SAMPLES = {"small": (-128, -127, -3, -1, 0, 1, 2, 126, 127), "tiny": (0, 1, 2, 127, 128, 254, 255)}
-INTEGER = (
-    "add sub mul floordiv floormod truncdiv truncmod eucliddiv euclidmod min max and or xor shl shr pow".split()
-)
+INTEGER = "add sub mul floordiv floormod truncdiv truncmod eucliddiv euclidmod min max and or xor shl shr pow".split()
 COMPARISONS = "eq ne lt le gt ge".split()
 
 
@@ -36,8 +35,12 @@ def scope() -> Ranges:
 
 def random_integer(source: random.Random, dtype, depth: int) -> Expr:
     if depth == 0 or source.random() < 0.15:
-        constant = Const(source.choice((-4, -1, 0, 1, 2, 3, 4, 8, 100) if dtype.is_signed else (0, 1, 2, 4, 200)), dtype)
-        return source.choice({I64: (I, J, K, I, J, constant), I8: (SMALL, constant), U8: (TINY, constant)}[dtype])
+        constant = Const(
+            source.choice((-4, -1, 0, 1, 2, 3, 4, 8, 100) if dtype.is_signed else (0, 1, 2, 4, 200)), dtype
+        )
+        return source.choice(
+            {I64: (I_VAR, J_VAR, K_VAR, I_VAR, J_VAR, constant), I8: (SMALL, constant), U8: (TINY, constant)}[dtype]
+        )
     roll = source.random()
     if roll < 0.08:
         return Unary(source.choice(("neg", "abs", "not")), random_integer(source, dtype, depth - 1))
@@ -59,7 +62,9 @@ def random_condition(source: random.Random, depth: int) -> Expr:
         return Binary(op, random_condition(source, depth - 1), random_condition(source, depth - 1))
     dtype = source.choice((I64, I64, I64, I8, U8))
     depth = max(depth - 1, 0)
-    return Binary(source.choice(COMPARISONS), random_integer(source, dtype, depth), random_integer(source, dtype, depth))
+    return Binary(
+        source.choice(COMPARISONS), random_integer(source, dtype, depth), random_integer(source, dtype, depth)
+    )
 
 
 def evaluate(expression: Expr, values: dict[str, int]):
@@ -145,18 +150,18 @@ def test_answers_hold_for_all_values_of_many_expressions():
 
 def test_tile_arithmetic_cancels():
     ranges = scope()
-    tiled = Binary("add", Binary("mul", K, index(4)), I)  # 0 <= i < 4
+    tiled = Binary("add", Binary("mul", K_VAR, index(4)), I_VAR)  # 0 <= i < 4
     assert print_expression(simplify_expression(Binary("floordiv", tiled, index(4)), ranges)) == "k"
     assert print_expression(simplify_expression(Binary("floormod", tiled, index(4)), ranges)) == "i"
     assert ranges.interval(Binary("sub", tiled, tiled)) == Interval(0, 0)
-    assert ranges.truth(Binary("lt", tiled, Binary("mul", Binary("add", K, index(1)), index(4)))) is True
+    assert ranges.truth(Binary("lt", tiled, Binary("mul", Binary("add", K_VAR, index(1)), index(4)))) is True
 
 
 def test_a_sum_that_may_overflow_is_anything():
     ranges = scope()
-    huge = Binary("add", I, index(INDEX.max - 2))
+    huge = Binary("add", I_VAR, index(INDEX.max - 2))
     assert ranges.interval(huge) == Interval(int(INDEX.min), int(INDEX.max))
-    assert ranges.truth(Binary("gt", huge, I)) is None
+    assert ranges.truth(Binary("gt", huge, I_VAR)) is None
     assert ranges.interval(Binary("sub", huge, index(INDEX.max - 2))) == Interval(0, 3)
 
 
@@ -172,9 +177,9 @@ def test_conditions_bound_variables_and_differences():
 
 def test_a_loop_of_symbolic_size_stays_below_it():
     n = Var("n")
-    inner = Ranges().assuming(Binary("lt", n, index(1000))).inside(loop(I, Binary("min", n, index(50)), ()))
-    assert inner.interval(I) == Interval(0, 49)
-    assert inner.truth(Binary("lt", I, n)) is True
+    inner = Ranges().assuming(Binary("lt", n, index(1000))).inside(loop(I_VAR, Binary("min", n, index(50)), ()))
+    assert inner.interval(I_VAR) == Interval(0, 49)
+    assert inner.truth(Binary("lt", I_VAR, n)) is True
 
 
 def test_nothing_is_kept_of_what_was_loaded():
@@ -186,9 +191,9 @@ def test_nothing_is_kept_of_what_was_loaded():
 def test_lets_are_opened():
     ranges = scope()
     tile = Var("tile")
-    ranges.bind(tile, Binary("mul", I, index(8)))
+    ranges.bind(tile, Binary("mul", I_VAR, index(8)))
     assert ranges.interval(tile) == Interval(0, 24)
-    assert ranges.truth(Binary("eq", Binary("sub", tile, Binary("mul", I, index(8))), index(0))) is True
+    assert ranges.truth(Binary("eq", Binary("sub", tile, Binary("mul", I_VAR, index(8))), index(0))) is True
     known = Var("known", BOOL)
-    ranges.bind(known, Binary("lt", J, index(6)))
-    assert ranges.assuming(known).interval(J) == Interval(3, 5)
+    ranges.bind(known, Binary("lt", J_VAR, index(6)))
+    assert ranges.assuming(known).interval(J_VAR) == Interval(3, 5)

@@ -1,0 +1,171 @@
+"""Tiles in local buffers, forwarded stores, and temporaries that lose dimensions."""
+
+from __future__ import annotations
+
+import pytest
+
+from .harness import check_pass
+from .shapes import becomes, stays
+
+NAME = "scalar-replacement"
+P = "a: in f32[64, 64], b: in f32[64, 64], n: in i64[1], c: inout f32[64, 64], o: out f32[64]"
+
+
+def test_an_accumulator():
+    becomes(
+        NAME,
+        P,
+        "for i in 0..64 { o[i] = 0.0:f32  for k in 0..64 { o[i] add= a[i, k] } }",
+        """for i in 0..64 {
+          o[i] = 0.0:f32
+          alloc o_element: f32[]
+          o_element[] = 0.0:f32
+          for k in 0..64 { o_element[] add= a[i, k] }
+          o[i] = o_element[]
+        }""".replace("o_element[] = 0.0:f32", "o_element[] = o[i]"),
+        forward=False,
+    )
+
+
+def test_the_tile_of_a_matmul():
+    """Two unrolled rows, vectorised columns: the micro-kernel keeps all of it over k."""
+    becomes(
+        NAME,
+        P,
+        """for i in 0..32 { for j in 0..8 { for k in 0..64 { vectorised l in 0..8 {
+          c[i * 2, j * 8 + l] add= a[i * 2, k] * b[k, j * 8 + l]
+          c[i * 2 + 1, j * 8 + l] add= a[i * 2 + 1, k] * b[k, j * 8 + l]
+        } } } }""",
+        """for i in 0..32 { for j in 0..8 {
+          alloc c_tile: f32[2, 8]
+          unrolled t0 in 0..2 { vectorised t1 in 0..8 { c_tile[t0, t1] = c[i * 2 + t0, j * 8 + t1] } }
+          for k in 0..64 { vectorised l in 0..8 {
+            c_tile[0, l] add= a[i * 2, k] * b[k, j * 8 + l]
+            c_tile[1, l] add= a[i * 2 + 1, k] * b[k, j * 8 + l]
+          } }
+          unrolled t0_1 in 0..2 { vectorised t1_1 in 0..8 { c[i * 2 + t0_1, j * 8 + t1_1] = c_tile[t0_1, t1_1] } }
+        } }""",
+    )
+
+
+def test_what_is_stored_first_is_not_loaded():
+    becomes(
+        NAME,
+        P,
+        "for i in 0..64 { for k in 0..4 { o[i] = a[i, k]  if a[i, k] > 0.0:f32 { o[i] = b[i, k] } } }",
+        """for i in 0..64 {
+          alloc o_element: f32[]
+          for k in 0..4 { o_element[] = a[i, k]  if a[i, k] > 0.0:f32 { o_element[] = b[i, k] } }
+          o[i] = o_element[]
+        }""",
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "let m: i64 = n[0]  for k in 0..m { c[0, 0] add= a[0, k] }",  # may not run
+        "for i in 0..8 { for k in 0..8 { if k > i { c[i, i] add= a[i, k] } } }",  # may not touch the element
+        "for k in 0..8 { c[0, 0] add= a[0, k]  c[k, 1] = 0.0:f32 }",  # not one region
+        "for k in 0..8 { c[0, 0] add= a[0, k]  c[0, 2] add= a[1, k] }",  # a region with an element that is not touched
+        "parallel k in 0..8 { c[k, 0] add= a[0, k] }",
+        "for k in 0..8 { if k > 3 { o[0] = 1.0:f32 }  o[1] = o[0] }",  # o[0] may have no value at first
+        'for k in 0..8 { assert n[0] > k, "x"  c[0, 0] add= a[0, k] }',  # the function may end before
+    ],
+)
+def test_left_alone(body):
+    stays(NAME, P, body)
+
+
+def test_a_size_limit():
+    body = "for k in 0..64 { for j in 0..32 { c[0, j] add= b[k, j] } }"
+    stays(NAME, P, body, limit=16)
+
+
+def test_forwarding():
+    becomes(
+        NAME,
+        P,
+        """for i in 0..64 {
+          o[i] = a[i, 0] + 1.0:f32
+          c[i, 0] = o[i] * 2.0:f32
+          if i > 3 { c[i, 1] = o[i] + c[i, 0] }
+          c[i, 2] = c[i, 0]
+        }""",
+        """for i in 0..64 {
+          let o_value: f32 = a[i, 0] + 1.0:f32
+          o[i] = o_value
+          let c_value: f32 = o_value * 2.0:f32
+          c[i, 0] = c_value
+          if i > 3 { c[i, 1] = o_value + c_value }
+          c[i, 2] = c_value
+        }""",
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for i in 0..60 { o[i] = 1.0:f32  o[n[0]] = 2.0:f32  c[i, 0] = o[i] }",  # may be the same element
+        "for i in 0..60 { o[i] = 1.0:f32  o[i] add= 2.0:f32  c[i, 0] = o[i] }",
+        "for i in 0..60 { o[i] = 1.0:f32  if n[0] > i { o[i] = 2.0:f32 }  c[i, 0] = o[i] }",
+        "for i in 1..60 { o[i] = 1.0:f32  c[i, 0] = o[i - 1] }",
+        "c[0, 0] = 1.0:f32  for i in 0..9 { c[i, 3] = c[0, 0]  c[i, 0] = 2.0:f32 }",  # a later iteration sees another
+    ],
+)
+def test_not_forwarded(body):
+    stays(NAME, P, body)
+
+
+def test_contraction_in_two_loops():
+    becomes(
+        NAME,
+        P,
+        """alloc e: f32[64, 64]
+        for i in 0..64 {
+          for j in 0..64 { e[i, j] = exp(a[i, j]) }
+          for k in 0..64 { c[i, k] = e[i, k] * 2.0:f32 }
+        }""",
+        """for i in 0..64 {
+          alloc e: f32[64]
+          for j in 0..64 { e[j] = exp(a[i, j]) }
+          for k in 0..64 { c[i, k] = e[k] * 2.0:f32 }
+        }""",
+    )
+
+
+def test_contraction_to_nothing_and_to_tiles():
+    becomes(
+        NAME,
+        P,
+        """alloc t: f32[64]
+        for i in 0..16 { for j in 0..4 { t[i * 4 + j] = a[i, j] }  for k in 0..4 { o[i * 4 + k] = t[i * 4 + k] } }""",
+        """for i in 0..16 {
+          alloc t: f32[4]
+          for j in 0..4 { t[j] = a[i, j] }
+          for k in 0..4 { o[i * 4 + k] = t[k] }
+        }""",
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # the iteration before fills what this one reads
+        "alloc e: f32[65]  e[0] = 0.0:f32  for i in 0..64 { e[i + 1] = a[i, 0]  o[i] = e[i] }",
+        "alloc e: f32[64]  for i in 0..64 { e[i // 2] = a[i, 0]  o[i] = e[i // 2] }",
+        "alloc e: f32[64]  for i in 0..64 { e[i] = a[i, 0] }  for j in 0..64 { o[j] = e[j] }",
+    ],
+)
+def test_not_contracted(body):
+    stays(NAME, P, body, forward=False)
+
+
+def test_random_programs():
+    check_pass(NAME, count=40, share=0.3)
+
+
+@pytest.mark.slow
+def test_many_random_programs():
+    check_pass(NAME, count=500, seed=1, share=0.3)
+    check_pass(NAME, {"forward": False, "limit": 1024}, count=500, seed=2, share=0.1)
