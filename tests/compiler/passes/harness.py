@@ -7,7 +7,6 @@ for undefined behaviour, and compares what they leave bit by bit.
 from __future__ import annotations
 
 import random
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,6 @@ import numpy
 from misfold.compiler.errors import AssertionFailed, UndefinedBehaviour
 from misfold.compiler.loops.interpret import interpret
 from misfold.compiler.loops.ir import Function
-from misfold.compiler.loops.parser import parse_function
 from misfold.compiler.loops.printer import print_function
 from misfold.compiler.loops.verify import verify
 from misfold.compiler.passes.base import LoopPass, make
@@ -97,34 +95,3 @@ def any_kernel(source: random.Random) -> tuple[Function, Arrays]:
     """A random program and arguments for it."""
     function = generate(source)
     return function, inputs(function, source)
-
-
-def rewritten(text: str, *pipeline: tuple[str, Mapping[str, Any]] | str) -> str:
-    """The text of a function after some passes, which must be valid, and with the same meaning on small numbers."""
-    function = parse_function(textwrap.dedent(text).lstrip("\n"))
-    verify(function)
-    result = function
-    for step in pipeline:
-        name, parameters = (step, {}) if isinstance(step, str) else step
-        one = make(name, parameters)
-        assert isinstance(one, LoopPass)
-        result = one.run(result)
-        verify(result)
-    return print_function(result)
-
-
-def expect(text: str, name: str, parameters: Mapping[str, Any], wanted: str) -> None:
-    """A pass makes the one text out of the other, and both mean the same on small whole numbers."""
-    assert rewritten(text, (name, parameters)) == textwrap.dedent(wanted).lstrip("\n")
-    function = parse_function(textwrap.dedent(text).lstrip("\n"))
-    one = make(name, parameters)
-    assert isinstance(one, LoopPass)
-    assert check_function(one, function, inputs(function, random.Random(0)))
-
-
-def expect_unchanged(text: str, name: str, parameters: Mapping[str, Any] | None = None) -> None:
-    """A pass leaves a function alone: it gives back the very object."""
-    function = parse_function(textwrap.dedent(text).lstrip("\n"))
-    verify(function)
-    result = make(name, parameters or {}).run(function)
-    assert result is function, print_function(result)
