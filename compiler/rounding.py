@@ -23,20 +23,19 @@ def round_integer(value: int, dtype: DType) -> float:
     size = value.bit_length()
     if size <= 53:
         return rounding(dtype)(float(value))
-    if size > 1024:
-        return math.copysign(math.inf, value)
+    try:
+        rounded = float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
     if dtype.precision == 53:
-        try:
-            return float(value)
-        except OverflowError:
-            return math.copysign(math.inf, value)
+        return rounded
     # Rounding to odd first makes the second rounding right: Boldo and Melquiond, "Emulation of FMA and correctly
     # rounded sums", theorem 3.
     magnitude, excess = abs(value), size - 53
     odd = magnitude >> excess
     if magnitude & ((1 << excess) - 1):
         odd |= 1
-    return rounding(dtype)(math.copysign(math.ldexp(odd, excess), value))
+    return rounding(dtype)(math.copysign(math.ldexp(odd, excess), rounded))
 
 
 @cache

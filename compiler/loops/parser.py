@@ -158,11 +158,7 @@ class _Parser:
         if self.lexer.at("if"):
             self.check_depth(depth + 1)
             return If(condition, then, (self.branch(depth + 1),))
-        offset = self.lexer.offset
-        other = self.block(depth + 1)
-        if not other:
-            raise self.lexer.wrong("an else without statements", offset)
-        return If(condition, then, other)
+        return If(condition, then, self.block(depth + 1))
 
     def assignment(self, depth: int) -> Store | Reduce:
         lexer = self.lexer

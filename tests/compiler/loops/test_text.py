@@ -169,7 +169,6 @@ def test_operators_associate_to_the_left():
         (HEAD + "-x[0]}", 2, 11, "expected a number, found 'x'"),
         (HEAD + "$}", 2, 10, "no token starts with '$}'"),
         (HEAD + "0 x[0] sub= 1}", 2, 17, "expected '=' or one of add=, mul=, min=, max=, and=, or=, xor=, found 'sub'"),
-        (HEAD + "0 if true { } else { } }", 2, 29, "an else without statements"),
         (HEAD + '0 assert true, "a', 2, 25, "no token starts with '\"a'"),
         (HEAD + '0 assert true, "\\q" }', 2, 25, "no such escape in a string"),
         (HEAD + "0 for i in 0..3 {} for i in 0..3 {} }", 2, 33, "i is bound already"),
