@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from misfold.compiler.loops.ir import Binary, Const, Reduce, Store
+from misfold.compiler.loops.ir import Binary, Const, Expr, Reduce
 from misfold.compiler.loops.operators import identity
 
 from .attributes import integer, ints
@@ -35,9 +35,7 @@ def dot(nest: Nest) -> None:
 
         fold(nest, {0: batch, 1: rows, 2: columns}, [], {3: depth}, [("acc", dtype, zero)], step, finish)
         return
-    memory = nest.memory()
-    with nest.over(memory.shape, nest.order) as index:
-        nest.emitter.emit(Store(memory, index, zero))
+    memory = nest.clear(zero)
     with nest.over((batch, rows, columns, depth), (0, 1, 3, 2)) as (i, m, n, k):
         product = Binary("mul", nest.read(a, (i, m, k)), nest.read(b, (i, k, n)))
         nest.emitter.emit(Reduce("add", memory, (i, m, n), product))
@@ -45,35 +43,48 @@ def dot(nest: Nest) -> None:
 
 
 def convolution(nest: Nest) -> None:
-    """Direct: row by row of the output, or where channels lie innermost in memory, sums over channels one by one."""
+    """Direct. Where rows of the input lie in memory, rows of the output are accumulated, in a nest that can be tiled;
+    where channels lie innermost, or only few products are summed, output elements are finished one after the other."""
     x, w = nest.node.inputs
     shape = nest.node.output.type.shape
     strides, dilations = ints(nest.node, "strides"), ints(nest.node, "dilations")
     groups = integer(nest.node, "groups")
     channels = w.type.shape[1]
     dtype = x.type.dtype
+    zero = Const(identity("add", dtype), dtype)
     spatial = range(2, x.type.rank)
     indices = nest.indices
 
-    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
-        group = indices.floordiv(at[1], shape[1] // groups) if groups > 1 else indices.floordiv(at[1], shape[1])
+    def product(at: Indexed, part: Indexed) -> Expr:
+        group = indices.floordiv(at[1], shape[1] // groups)
         channel = indices.add(indices.mul(group, channels), part[1])
         place = [window_position(nest, at[dim], part[dim], strides[dim - 2], dilations[dim - 2]) for dim in spatial]
         weight = nest.read(w, (at[1], part[1], *[part[dim] for dim in spatial]))
-        product = Binary("mul", nest.read(x, (at[0], channel, *place)), weight)
-        nest.emitter.emit(Reduce("add", cells[0].buffer, cells[0].index, product))
+        return Binary("mul", nest.read(x, (at[0], channel, *place)), weight)
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        nest.emitter.emit(Reduce("add", cells[0].buffer, cells[0].index, product(at, part)))
 
     def finish(at: Indexed, cells: Sequence[Cell]) -> None:
         nest.finish(indexed(at), [cells[0].value])
 
-    order = nest.order
+    kept = {dim: shape[dim] for dim in nest.order}
     taps = {dim: w.type.shape[dim] for dim in spatial}
-    if outer_to_inner(x.type.shape, x.type.strides)[-1] == 1 and channels > 1:
-        rows, reduced = [], {**taps, 1: channels}
+    # Planes that are combined element by element can be walked through as one row.
+    plane = all(size == 1 for size in (*taps.values(), *strides))
+    rows = [dim for dim in spatial if shape[dim] > 1 and (plane or dim == spatial[-1])]
+    innermost = outer_to_inner(x.type.shape, x.type.strides)[-1]
+    if not rows or (innermost == 1 and channels > 1):
+        fold(nest, kept, [], {**taps, 1: channels}, [("acc", dtype, zero)], step, finish)
+    elif channels == 1:
+        fold(nest, kept, rows, {1: channels, **taps}, [("acc", dtype, zero)], step, finish, nest.home)
     else:
-        # Planes that are combined element by element can be walked through as one row.
-        plane = all(size == 1 for size in (*taps.values(), *strides))
-        rows = [dim for dim in spatial if shape[dim] > 1 and (plane or dim == spatial[-1])]
-        reduced = {1: channels, **taps}
-    zero = Const(identity("add", dtype), dtype)
-    fold(nest, {dim: shape[dim] for dim in order}, rows, reduced, [("acc", dtype, zero)], step, finish, nest.home)
+        memory = nest.clear(zero)
+        emitter = nest.emitter
+        with (
+            emitter.loops({dim: size for dim, size in kept.items() if dim not in rows}) as outer,
+            emitter.loops({1: channels, **taps}, "r") as part,
+            emitter.loops({dim: shape[dim] for dim in rows}) as inner,
+        ):
+            emitter.emit(Reduce("add", memory, indexed(outer | inner), product(outer | inner, part)))
+        nest.finish_all()

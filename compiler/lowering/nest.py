@@ -50,6 +50,13 @@ class Nest:
         self._memory = self.home or self.emitter.allocate(output.name, output.type.dtype, output.type.shape)
         return self._memory
 
+    def clear(self, value: Expr) -> Buffer:
+        """``memory``, with the value everywhere."""
+        memory = self.memory()
+        with self.over(memory.shape, self.order) as index:
+            self.emitter.emit(Store(memory, index, value))
+        return memory
+
     def finish(self, index: Index, results: Sequence[Expr]) -> None:
         """The elements of the operator's outputs at an index: computes what depends on them and stores all."""
         made = dict(zip([value.name for value in self.node.outputs], results))

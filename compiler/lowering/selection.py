@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from misfold.compiler.dtypes import I64
-from misfold.compiler.loops.ir import Binary, Const, Expr, Select, Store, index
+from misfold.compiler.loops.ir import Binary, Const, Expr, Load, Reduce, Select, Store, index
 from misfold.compiler.loops.operators import identity
 
 from .attributes import integer, ints, text
-from .fold import Cell, Indexed, Initial, indexed
+from .fold import Cell, Indexed, Initial, indexed, rows_of
 from .indices import TRUE, ZERO, conjunction
 from .nest import Nest
 from .reductions import along, positions, slide
 
 
 def argreduce(nest: Nest) -> None:
-    """The first of equals and the first NaN: a NaN takes over from numbers only."""
+    """The first of equals, and the first NaN."""
+    (x,) = nest.node.inputs
+    if rows_of(x.type, [integer(nest.node, "dim")]) or nest.reader.producer(x) is not None:
+        _in_one_go(nest)
+    else:
+        _best_and_then_its_place(nest)
+
+
+def _in_one_go(nest: Nest) -> None:
+    """An element takes over where it is better, and a NaN from numbers only."""
     (x,) = nest.node.inputs
     op, dim = _op(nest), integer(nest.node, "dim")
 
@@ -29,6 +38,32 @@ def argreduce(nest: Nest) -> None:
         _take_over(nest, takes, cells, element, part[dim])
 
     along(nest, dim, _initial(nest, 0), step, lambda at, cells: nest.finish(indexed(at), [cells[1].value]))
+
+
+def _best_and_then_its_place(nest: Nest) -> None:
+    """Two reductions, neither of which minds the order: the best element, and the first index that has it. The best is
+    NaN if there is a NaN, and then no other element is taken."""
+    (x,) = nest.node.inputs
+    op, dim = _op(nest), integer(nest.node, "dim")
+    size = x.type.shape[dim]
+    emitter = nest.emitter
+
+    def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
+        emitter.emit(Reduce(op, cells[0].buffer, cells[0].index, nest.read(x, indexed(at | part))))
+
+    def finish(at: Indexed, cells: Sequence[Cell]) -> None:
+        best = emitter.let("best", cells[0].value)
+        place = emitter.allocate("place", I64, ())
+        emitter.emit(Store(place, (), index(size - 1)))
+        with emitter.loop(size, f"r{dim}") as r:
+            element = emitter.let("element", nest.read(x, indexed(at | {dim: r})))
+            is_best: Expr = Binary("eq", element, best)
+            if x.type.dtype.is_float:
+                is_best = Binary("or", is_best, _is_nan(element))
+            emitter.emit(Reduce("min", place, (), Select(is_best, r, index(size - 1))))
+        nest.finish(indexed(at), [Load(place, ())])
+
+    along(nest, dim, _initial(nest, 0)[:1], step, finish)
 
 
 def argscan(nest: Nest) -> None:
