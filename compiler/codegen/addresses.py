@@ -88,7 +88,7 @@ def offset(emitter: Emitter, place: Place, indices: list[Index]) -> Index:
 def pointer(emitter: Emitter, base: Value, element: str, distance: Value, *, inbounds: bool = True) -> Value:
     """The address of one element, or one in each lane."""
     if distance.literal == 0:
-        return base
+        return emitter.broadcast(base, distance.type.lanes)
     word = "inbounds " if inbounds else ""
     return emitter.instruction(
         f"getelementptr {word}{element}, ptr {base.text}, {distance.type.text} {distance.text}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 
-from .types import I1, I64, PTR, Type, of
+from .types import I1, PTR, Type, of
 
 
 class Value:
@@ -115,6 +115,14 @@ class Module:
 
     def declare(self, name: str, text: str) -> None:
         self._declarations.setdefault(name, text)
+
+    def unique(self, stem: str) -> str:
+        """A function name that is not taken."""
+        name, number = stem, 1
+        while name in self.helpers:
+            name, number = f"{stem}.{number}", number + 1
+        self.helpers.add(name)
+        return name
 
     def define(self, text: str) -> None:
         self._functions.append(text)
@@ -246,7 +254,7 @@ class Emitter:
 
     def arithmetic(self, opcode: str, left: Operand, right: Operand) -> Value:
         left, right = self._pair(left, right)
-        if left.type is I64:
+        if left.type.element == "i64":
             known = _fold(opcode, left, right)
             if known is not None:
                 return known
@@ -307,14 +315,14 @@ def _fold(opcode: str, left: Value, right: Value) -> Value | None:
     if a is not None and b is not None:
         if opcode in ("add", "sub", "mul"):
             exact = int(a + b if opcode == "add" else a - b if opcode == "sub" else a * b)
-            return left.emitter.literal((exact + (1 << 63)) % (1 << 64) - (1 << 63), I64)
+            return left.emitter.literal((exact + (1 << 63)) % (1 << 64) - (1 << 63), left.type)
         return None
     if (b == 0 and opcode in ("add", "sub", "or", "xor")) or (b == 1 and opcode == "mul"):
         return left
     if (a == 0 and opcode == "add") or (a == 1 and opcode == "mul"):
         return right
     if opcode == "mul" and (a == 0 or b == 0):
-        return left.emitter.literal(0, I64)
+        return left.emitter.literal(0, left.type)
     return None
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from misfold.compiler.dtypes import INDEX, DType
+from misfold.compiler.dtypes import BOOL, INDEX, DType
+from misfold.compiler.loops import arithmetic
 from misfold.compiler.loops.ir import Binary, Buffer, Cast, Const, Expr, Load, Select, Unary, Var
+from misfold.compiler.loops.operators import BINARY
 
 from . import addresses, casts, floats, integers, memory
 from .addresses import Index, Place, materialised
@@ -97,10 +99,9 @@ class Scope:
     def _first(self, lanes: Value) -> Value:
         """The number of the first lane that is true."""
         e = self.emitter
-        found = e.literal(0, I64)
-        for lane in reversed(range(lanes.type.lanes)):
-            found = e.select(e.lane(lanes, lane), e.literal(lane, I64), found)
-        return found
+        count = lanes.type.lanes
+        numbers = e.select(lanes, e.constants(range(count)), count)
+        return e.call(f"llvm.vector.reduce.umin.{numbers.type.mangled}", [numbers], I64)
 
 
 def _const(scope: Scope, expression: Const) -> Index:
@@ -136,6 +137,14 @@ def _binary(scope: Scope, expression: Binary) -> Index:
 def combine(scope: Scope, op: str, left: Value, right: Value, dtype: DType) -> Value:
     if dtype.is_float:
         return floats.binary(op, left, right, dtype)
+    if left.literal is not None and right.literal is not None:
+        # Frequent in loops that are written out.
+        try:
+            known = arithmetic.evaluate_binary(op, dtype, left.literal, right.literal)
+        except ZeroDivisionError:
+            pass  # Undefined if it runs, which it need not.
+        else:
+            return scope.emitter.literal(known, register_type(BOOL if BINARY[op].compares else dtype))
     return integers.binary(op, left, right, dtype, scope.mask)
 
 

@@ -19,20 +19,39 @@ def _to_memory(x: Value, dtype: DType) -> Value:
 
 
 def load(e: Emitter, place: Place, dtype: DType, distance: Index, mask: Value | None) -> Value:
-    """The elements at these distances; in lanes that ``mask`` leaves out, 0."""
+    """The elements at these distances; in lanes that ``mask`` leaves out, anything."""
     element = memory_type(dtype)
     if isinstance(distance, Affine) and distance.stride in (1, -1):
         found = _load_contiguous(e, place, element, distance, mask)
     else:
         where = materialised(distance)
-        at = pointer(e, place.pointer, element.text, where, inbounds=mask is None)
-        if not at.type.lanes:
+        narrow = bool(where.type.lanes) and element.bits < 32
+        if narrow and mask is not None:
+            # Some lane is active, so the buffer is not empty and its first element can be read.
+            where = e.select(mask, where, 0)
+        at = pointer(e, place.pointer, element.text, where, inbounds=mask is None or narrow)
+        if narrow:
+            found = _one_by_one(e, element, at)
+        elif not at.type.lanes:
             found = e.instruction(f"load {element.text}, ptr {at.text}, align {dtype.bytes}", element)
         else:
             type = element.with_lanes(at.type.lanes)
             name = f"llvm.masked.gather.{type.mangled}.{at.type.mangled}"
             found = _masked(e, name, type, at, dtype.bytes, mask)
     return _from_memory(found, dtype)
+
+
+def _one_by_one(e: Emitter, element: Type, at: Value) -> Value:
+    """A gather of elements for which there is no instruction: LLVM would test the mask for each lane."""
+    type = element.with_lanes(at.type.lanes)
+    result = Value(e, "poison", type)
+    for lane in range(at.type.lanes):
+        one = e.lane(at, lane)
+        loaded = e.instruction(f"load {element.text}, ptr {one.text}, align {element.bits // 8}", element)
+        result = e.instruction(
+            f"insertelement {type.text} {result.text}, {element.text} {loaded.text}, i64 {lane}", type
+        )
+    return result
 
 
 def _masked(e: Emitter, name: str, type: Type, at: Value, align: int, mask: Value | None) -> Value:

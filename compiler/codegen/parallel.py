@@ -66,7 +66,8 @@ def _word(e: Emitter, base: Value, position: int) -> Value:
 def _outline(scope: Scope, loop: For, buffers: list[str], variables: list[str], words: list[Value]) -> str:
     """Write the body as a function, and one that a thread can start with; the name of the latter."""
     program = scope.program
-    name = f"task.{loop.var.name}"
+    # A loop inside of unrolled ones is written several times.
+    name = program.module.unique(f"task.{loop.var.name}")
     thread = Emitter(program.module)
     task = Value(thread, "%task", PTR)
 

@@ -100,6 +100,9 @@ def _assert(scope: Scope, statement: Assert) -> None:
 
 def _if(scope: Scope, statement: If) -> None:
     e, condition = scope.emitter, scope.value(statement.condition)
+    if condition.literal is not None:
+        write_block(scope, statement.then if condition.literal else statement.other)
+        return
     masked = bool(condition.type.lanes)
     for block, taken in ((statement.then, condition), (statement.other, None)):
         if not block:
