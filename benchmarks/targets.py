@@ -90,7 +90,7 @@ def make_cases(target: Target, seed: int, count: int, nodes: int) -> list[Case]:
     support = Support.load(target.name, target.versions())
     cases: list[Case] = []
     for index in range(100 * count):
-        case = generator.case(seed, index, None if support is None else support.calls())
+        case = generator.case(seed, index, None if support is None else support.calls)
         if support is None or not (support.refused(case.graph) or support.fails(case.graph)):
             cases.append(case)
         if len(cases) == count:

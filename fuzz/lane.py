@@ -112,16 +112,16 @@ class Lane:
             if once:
                 return
 
-    def _only(self, number: int) -> list[str] | None:
+    def _only(self, number: int) -> dict[str, Any] | None:
         # Blocks take turns: each favours the operators of one target, so that narrow targets see long programs too.
         support = self.support.get(self.settings.targets[number % len(self.settings.targets)])
-        return None if support is None else support.calls()
+        return None if support is None else {"target": support.target, "versions": dict(support.versions)}
 
     def _check(self) -> None:
         if self.stopping():
             raise Stopped
 
-    def _make(self, indices: Sequence[int], only: list[str] | None) -> tuple[list[Made], list[dict[str, Any]]]:
+    def _make(self, indices: Sequence[int], only: dict[str, Any] | None) -> tuple[list[Made], list[dict[str, Any]]]:
         """Cases and their rows. An index whose making kills the worker is tried alone, then kept as a note."""
         self._check()
         start = time.perf_counter()

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import time
-from dataclasses import asdict
+import warnings
 from functools import lru_cache
 from typing import Any
 
 from misfold.generators.generator import Generator
 from misfold.generators.records import RecordBase
+from misfold.generators.support import Support
 from misfold.oracles import reference
 from misfold.oracles.reference import evaluate
 from misfold.programs.case import Case, parse_case
 from misfold.targets import execution
 from misfold.targets.eager import Eager
 from misfold.targets.running import run_case
+from misfold.targets.torch_values import make_inputs
 
 from .settings import generator_options
 
@@ -33,8 +36,19 @@ def generator_for(options: str) -> Generator:
     return Generator(generator_options(data), _records(path))
 
 
+@lru_cache(maxsize=8)
+def _calls(target: str, versions: str) -> frozenset[str] | None:
+    """The calls that a target of these versions (as JSON) is known to take, if they were measured."""
+    support = Support.load(target, json.loads(versions))
+    return None if support is None else support.calls
+
+
 def warm_up() -> None:
     """Import torch and all that making and judging cases needs; once, in the fork server."""
+    # Old operators say that they are old each time they are called; it is nobody's news here, and takes time to say.
+    warnings.simplefilter("ignore")
+    # A second and a half, which torch takes at the first call of some operators, in every worker.
+    importlib.import_module("torch._dynamo")
     execution.warm_up()
     reference.warm_up()
     path = os.environ.get("MISFOLD_RECORDS")
@@ -43,24 +57,31 @@ def warm_up() -> None:
 
 def refer(case: Case, repeats: int = 1) -> dict[str, Any]:
     """Eager outcome and reference of a case as plain data, with the seconds that each took."""
-    eager = run_case(Eager(), case, None, repeats=repeats)
+    # Drawn once: eager is given copies, and the reference, which may write them, comes last.
+    inputs = make_inputs(case)
+    eager = run_case(Eager(), case, None, repeats=repeats, inputs=inputs)
     start = time.perf_counter()
-    found = evaluate(case, eager) if eager.kind == "values" else None
+    found = evaluate(case, eager, inputs) if eager.kind == "values" else None
     spent = time.perf_counter() - start
     return {
-        "eager": asdict(eager),
-        "reference": None if found is None else asdict(found),
+        "eager": eager.to_data(),
+        "reference": None if found is None else found.to_data(),
         "seconds": {"eager": eager.seconds.get("total", 0.0), "reference": spent},
     }
 
 
 def make(request: dict[str, Any]) -> dict[str, Any]:
-    """Cases ``indices`` of the campaign ``seed`` under ``options`` (a JSON text) and ``only`` (operators or None)."""
+    """Cases ``indices`` of the campaign ``seed`` under ``options`` (a JSON text).
+
+    ``only`` is None, or the ``target`` with its ``versions`` to whose calls the cases are to keep.
+    """
     generator = generator_for(request["options"])
+    wanted = request.get("only")
+    only = None if wanted is None else _calls(wanted["target"], json.dumps(wanted["versions"], sort_keys=True))
     items = []
     for index in request["indices"]:
         start = time.perf_counter()
-        case = generator.case(request["seed"], index, request.get("only"))
+        case = generator.case(request["seed"], index, only)
         spent = time.perf_counter() - start
         item = refer(case)
         item["seconds"]["generate"] = spent

@@ -24,8 +24,7 @@ from .calling import all_finite, type_of
 from .inputs import Mode
 from .options import Options
 from .placing import Choice, Placer, Source
-from .records import Record, RecordBase
-from .support import operand_classes
+from .records import RecordBase
 
 # A program that cannot be finished is begun again; with so many failures the options admit too little.
 ATTEMPTS = 60
@@ -78,7 +77,7 @@ class _Pool:
         if found is None:
             entries = [entry for entry in self._source.entries(op) if entry.exact or not self._exact]
             if self._calls and op not in self._calls:
-                entries = [entry for entry in entries if operand_call(entry.record) in self._calls]
+                entries = [entry for entry in entries if f"{op}({entry.operands})" in self._calls]
             found = self._entries[op] = (entries, list(accumulate(map(self._weight, entries))))
         entries, sums = found
         if not entries or not sums[-1]:
@@ -94,11 +93,6 @@ class _Pool:
         # A record is as likely as its rarest element type.
         weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
         return weight * EMPTY if entry.empty else weight
-
-
-def operand_call(record: Record) -> str:
-    """A record's operator with its operands' element types, as ``Support.calls`` names it."""
-    return f"{record.op}({operand_classes(record.graph, record.node)})"
 
 
 def _pick(random: Random, sums: Sequence[float]) -> int:

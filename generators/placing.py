@@ -47,6 +47,10 @@ class Choice(Protocol):
         """Whether small integers give results without rounding."""
 
     @property
+    def operands(self) -> str:
+        """Element types of the operands, in order, each once."""
+
+    @property
     def record(self) -> Record:
         """The call, with what is known of it."""
 

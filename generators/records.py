@@ -114,6 +114,8 @@ class Record:
 
 
 _DTYPES = re.compile(rb'\\"([a-z]+[0-9]*)\[')
+_INPUTS = re.compile(rb'\b(x[0-9]+): \\"([a-z]+[0-9]*)\[')
+_USES = re.compile(rb"\bx[0-9]+\b")
 # a dimension of 0 in a type, behind "[" or ", " and in front of "]" or ","
 _EMPTY = re.compile(rb'\\"[a-z]+[0-9]*\[(?:[0-9]+, )*0[\],]')
 
@@ -121,16 +123,27 @@ _EMPTY = re.compile(rb'\\"[a-z]+[0-9]*\[(?:[0-9]+, )*0[\],]')
 class Entry:
     """A line of the file: what is needed to choose it is read off at once, the record parsed when asked for."""
 
-    __slots__ = ("_line", "_record", "dtypes", "empty", "exact")
+    __slots__ = ("_line", "_operands", "_record", "dtypes", "empty", "exact")
 
     def __init__(self, line: bytes):
         self._line = line
         self._record: Record | None = None
+        self._operands: str | None = None
         #: element types of the inputs and outputs
         self.dtypes = tuple(dict.fromkeys(name.decode() for name in _DTYPES.findall(line)))
         self.exact = b'"exact": true' in line
         #: whether a tensor in it has no elements
         self.empty = _EMPTY.search(line) is not None
+
+    @property
+    def operands(self) -> str:
+        """Element types of the call's tensor arguments, as ``support.operand_classes`` gives them."""
+        if self._operands is None:
+            head, _, rest = self._line.partition(b"):")
+            types = dict(_INPUTS.findall(head))
+            call = rest.partition(b"return ")[0]
+            self._operands = ",".join(dict.fromkeys(types[name].decode() for name in _USES.findall(call)))
+        return self._operands
 
     @property
     def record(self) -> Record:

@@ -29,9 +29,10 @@ TAKEN, REFUSED, FAILING = "taken", "refused", "failing"
 
 @dataclass(frozen=True)
 class Support:
-    """For a target: operator -> operand classes -> TAKEN, REFUSED or FAILING."""
+    """For a target and the versions that decide: operator -> operand classes -> TAKEN, REFUSED or FAILING."""
 
     target: str
+    versions: Mapping[str, str]
     table: Mapping[str, Mapping[str, str]]
 
     @staticmethod
@@ -40,17 +41,14 @@ class Support:
         path = files(__package__).joinpath("data", file_name(target, versions))
         if not path.is_file():
             return None
-        return Support(target, json.loads(path.read_text(encoding="utf-8"))["operators"])
+        return Support(target, dict(versions), json.loads(path.read_text(encoding="utf-8"))["operators"])
 
     @cached_property
-    def _taken(self) -> list[str]:
-        return sorted(
+    def calls(self) -> frozenset[str]:
+        """Operators with their operand classes, ``torch.add(float32,int64)``, that the target takes without failing."""
+        return frozenset(
             f"{name}({key})" for name, classes in self.table.items() for key, state in classes.items() if state == TAKEN
         )
-
-    def calls(self) -> list[str]:
-        """Operators with their operand classes, ``torch.add(float32,int64)``, that the target takes without failing."""
-        return self._taken
 
     def state(self, graph: Graph, node: Node) -> str | None:
         """What is known of a call: TAKEN, REFUSED, FAILING, or None. Unknown classes are as the operator's known ones

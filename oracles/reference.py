@@ -80,13 +80,14 @@ class Reference(Plain):
         }
 
 
-def evaluate(case: Case, eager: Outcome | None = None) -> Reference:
+def evaluate(case: Case, eager: Outcome | None = None, inputs: Sequence[torch.Tensor] | None = None) -> Reference:
     """The reference of a case. Imports torch; meant for a worker.
 
     Args:
         case: a program and its inputs; it is run here in its own types too, so that a program that eager rejects
             gives a reference that is not valid rather than an error.
         eager: what eager gave, if it has run; where it differs from the run here, nothing is called exact.
+        inputs: the case's inputs, if they have been drawn; the program may write them.
     """
     import torch
 
@@ -94,7 +95,7 @@ def evaluate(case: Case, eager: Outcome | None = None) -> Reference:
 
     from .worlds import InvalidProgram, Worlds
 
-    inputs = make_inputs(case)
+    inputs = make_inputs(case) if inputs is None else inputs
     leaves = list(inputs)
     worlds = Worlds(case.graph, inputs, case.gradient)
     wide_leaves = [[env[value.name] for value in case.graph.inputs] for env in (worlds.wide, *worlds.samples)]

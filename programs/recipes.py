@@ -137,6 +137,8 @@ def convert(array, dtype):
             np.nan_to_num(np.trunc(array), nan=0.0, posinf=2.0**63, neginf=-(2.0**63)), -(2.0**63), 2.0**63 - 1024
         )
         array = array.astype(np.int64)
+    if array.dtype.name == dtype:
+        return array
     with np.errstate(all="ignore"):
         return array.astype("float32" if dtype == "bfloat16" else dtype)
 

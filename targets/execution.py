@@ -73,13 +73,19 @@ class _Result:
         return {f"{prefix}{index}": value for prefix, values in parts for index, value in enumerate(values)}
 
 
-def execute(target: Target, case: Case, pipeline: Pipeline | None = None, repeats: int = 1) -> Outcome:
+def execute(
+    target: Target,
+    case: Case,
+    pipeline: Pipeline | None = None,
+    repeats: int = 1,
+    inputs: Sequence[torch.Tensor] | None = None,
+) -> Outcome:
     """See ``running.run_case``."""
     if pipeline is None:
         pipeline = case.pipelines.get(target.name) or target.pipelines()[0]
     backward = case.gradient and target.gradients
     clock = _Clock()
-    inputs = make_inputs(case)
+    inputs = make_inputs(case) if inputs is None else inputs
     if not backward:
         inputs = [tensor.detach() for tensor in inputs]
     try:

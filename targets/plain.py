@@ -11,9 +11,12 @@ import msgpack
 class Plain:
     """A dataclass that is sent as its fields, named: numbers, text, bytes, and tuples and mappings of them."""
 
+    def to_data(self) -> dict[str, Any]:
+        """As plain data: what ``dataclasses.asdict`` gives, without its deep copy of all that is plain already."""
+        return {name: _plain(value) for name, value in vars(self).items()}
+
     def pack(self) -> bytes:
         """As bytes: msgpack of the fields."""
-        # The same data as asdict gives, without its deep copy of every tensor's bytes.
         packed: bytes = msgpack.packb(vars(self), default=vars, use_bin_type=True)
         return packed
 
@@ -28,7 +31,7 @@ class Plain:
 
     @classmethod
     def from_data(cls, raw: Any) -> Self:
-        """From the plain data that ``asdict`` gives; errors as in ``unpack``."""
+        """Inverse of ``to_data``; errors as in ``unpack``."""
         if not isinstance(raw, Mapping):
             raise ValueError(f"not data of {cls.__name__}: {type(raw).__name__}")
         try:
@@ -50,3 +53,11 @@ class Plain:
     def any_from_data(cls, items: Any) -> tuple[Self | None, ...]:
         """Several, some of which may be None."""
         return tuple(None if item is None else cls.from_data(item) for item in items)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Plain):
+        return value.to_data()
+    if isinstance(value, tuple) and any(isinstance(item, Plain) for item in value):
+        return tuple(map(_plain, value))
+    return value

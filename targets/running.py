@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from misfold.programs.case import Case, parse_case
 from misfold.programs.errors import TargetError
@@ -19,6 +20,9 @@ from .failures import failure_of
 from .isolation.answer import Answer
 from .outcome import Outcome
 from .protocol import Target
+
+if TYPE_CHECKING:
+    import torch
 
 #: The service's name for ``Slot.call``.
 SERVICE = "misfold.targets.running:serve"
@@ -31,12 +35,19 @@ _warm: dict[str, Target] = {}
 _settled: dict[str, Target] = {}
 
 
-def run_case(target: Target, case: Case, pipeline: Pipeline | None = None, repeats: int = 1) -> Outcome:
+def run_case(
+    target: Target,
+    case: Case,
+    pipeline: Pipeline | None = None,
+    repeats: int = 1,
+    inputs: Sequence[torch.Tensor] | None = None,
+) -> Outcome:
     """Compile a case's program and run it ``repeats`` times on fresh inputs, in this process.
 
     ``pipeline`` is by default the one that the case names for this target, else the target's first. Gradients are
     taken where both the case and the target have them; a target without them runs the forward pass on inputs that
-    require none. ``torch``'s random state is seeded before every run.
+    require none. ``torch``'s random state is seeded before every run. ``inputs`` are the case's, if they have
+    been drawn already; they are not written.
 
     With several repeats, ``facts["stable"]`` says whether all gave the same bits, and if not, ``facts["unstable"]``
     maps the names of the outputs that differ (``out0``, ``grad1``, ``x2``) to the different values seen, each as the
@@ -48,7 +59,7 @@ def run_case(target: Target, case: Case, pipeline: Pipeline | None = None, repea
     """
     from .execution import execute
 
-    return execute(target, case, pipeline, repeats)
+    return execute(target, case, pipeline, repeats, inputs)
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:

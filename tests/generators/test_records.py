@@ -11,6 +11,7 @@ import torch
 from misfold.generators.calling import type_of
 from misfold.generators.collect.collecting import write
 from misfold.generators.records import FORMAT, Record, RecordBase, available, file_name, installed_version
+from misfold.generators.support import operand_classes
 from misfold.generators.undefined import RANDOM, last_name
 from misfold.programs.aliasing import may_be_view, written_arguments
 from misfold.programs.errors import UsageError
@@ -129,3 +130,10 @@ def test_equal_records_give_equal_bytes_and_read_back(tmp_path, records):
     assert paths[0].read_bytes() == paths[1].read_bytes()
     (record,) = RecordBase.load(path=paths[0]).of("torch.abs")
     assert (record.op, record.free, record.recipes["x0"]) == ("torch.abs", (2,), {"draw": "normal", "seed": 0})
+
+
+def test_operands_are_read_off_a_line_as_the_record_has_them():
+    records = RecordBase.load()
+    for op in records.operators[::7]:
+        for entry in records.entries(op):
+            assert entry.operands == operand_classes(entry.record.graph, entry.record.node)

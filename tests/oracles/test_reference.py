@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
+import torch
 
 from misfold.oracles.reference import Reference, evaluate
 from misfold.targets.eager import Eager
 from misfold.targets.running import run_case
+from misfold.targets.torch_values import make_inputs
 
 from .programs import HARD, integers, make_case, values
 
@@ -19,6 +23,24 @@ def test_is_the_same_after_packing(name: str) -> None:
     reference = evaluate(HARD[name])
     assert reference.valid
     assert Reference.unpack(reference.pack()) == reference
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_plain_data_is_that_of_the_fields(name: str) -> None:
+    for item in (evaluate(HARD[name]), run_case(Eager(), HARD[name])):
+        data = item.to_data()
+        assert data == asdict(item)
+        assert type(item).from_data(data) == item
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_inputs_drawn_before_serve_eager_and_then_the_reference(name: str) -> None:
+    case = HARD[name]
+    inputs = make_inputs(case)
+    eager = run_case(Eager(), case, inputs=inputs)
+    assert replace(eager, seconds={}) == replace(run_case(Eager(), case), seconds={})
+    assert all(torch.equal(one, two) for one, two in zip(inputs, make_inputs(case), strict=True))
+    assert evaluate(case, eager, inputs) == evaluate(case, eager)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x80", b"\x93\x01\x02\x03", b"\xc1 nonsense"])

@@ -43,11 +43,16 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 
 @aten("div.Tensor", "div.Scalar", "div.Tensor_mode", "div.Scalar_mode", "true_divide.Tensor", "true_divide.Scalar")
 def div(c: Context, a: Tensor, b: Tensor | Number, rounding_mode: str | None = None) -> Tensor:
+    whole = isinstance(b, Tensor) and b.rank > 0
     a, b = c.operands(a, b)
     if rounding_mode == "floor":
         return a // b
     if rounding_mode == "trunc":
-        return (a / b).one("trunc") if a.dtype.is_float else a.binary("truncdiv", b)
+        if not a.dtype.is_float:
+            return a.binary("truncdiv", b)
+        # eager rounds short quotients before it cuts them off, unless it divides by a number
+        quotient = (a / b).cast(c.dtype).cast(c.computing) if whole else a / b
+        return quotient.one("trunc")
     return a / b
 
 

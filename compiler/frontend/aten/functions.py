@@ -131,6 +131,12 @@ def nan_to_num(
     return x.is_nan().where(nan or 0.0, finite)
 
 
+@aten("angle.default")
+def angle(c: Context, x: Tensor) -> Tensor:
+    x = x.cast(c.computing)
+    return x.is_nan().where(x, (x < 0).where(math.pi, x.full(0.0)))
+
+
 @aten("deg2rad.default", "rad2deg.default")
 def degrees(c: Context, x: Tensor) -> Tensor:
     return x.cast(c.computing) * (math.pi / 180 if c.name == "deg2rad" else 180 / math.pi)

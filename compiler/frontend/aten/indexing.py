@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from misfold.compiler.dtypes import I64
+from misfold.compiler.dtypes import BOOL, I64
 from misfold.compiler.frontend.registry import Context, aten, dimension
-from misfold.compiler.frontend.tensor import Tensor, joint_shape
+from misfold.compiler.frontend.tensor import Tensor, concatenate, joint_shape
 from misfold.compiler.frontend.types import Number
+
+from .reductions import norm
 
 
 @aten("embedding.default")
@@ -121,3 +123,52 @@ def masked_scatter(c: Context, x: Tensor, mask: Tensor, source: Tensor) -> Tenso
     number = flat.cast(I64).one("scan", op="add", dim=0) - 1
     taken = source.reshape(source.elements).gather([flat.where(number, 0)])
     return mask.where(taken.reshape(*c.shape), x)
+
+
+@aten("repeat_interleave.Tensor", "repeat_interleave.self_Tensor")
+def repeat_interleave(c: Context, *given: object, output_size: int | None = None, dim: int | None = None) -> Tensor:
+    """Element i repeated ``repeats[i]`` times: output k comes from the first i whose running total exceeds k."""
+    if c.name != "repeat_interleave" or len(given) != 1:
+        raise c.unsupported("a dimension before decomposition")
+    (repeats,) = given
+    assert isinstance(repeats, Tensor)
+    ends = repeats.cast(I64).one("scan", op="add", dim=0)
+    shape = (*c.shape, repeats.elements)
+    passed = ends.broadcast(shape, [1]) <= c.iota(0, shape)
+    return passed.cast(I64).sum((1,))
+
+
+@aten("nonzero_static.default")
+def nonzero_static(c: Context, x: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The indices of the first ``size`` elements that are not zero, one row each."""
+    flat = x.reshape(x.elements).cast(BOOL)
+    if not x.elements or not x.rank or not size:
+        return c.full(fill_value, dtype=I64)
+    number = flat.cast(I64).one("scan", op="add", dim=0) - 1
+    # the others, and what is too much, go to one more row, which is cut off
+    row = (flat & (number < size)).where(number, size)
+    columns = []
+    for dim in range(x.rank):
+        place = x.iota(dim).reshape(x.elements)
+        column = c.full(fill_value, (size + 1,), I64).scatter("replace", place, [row])
+        columns.append(column.slice(0, 0, size).unsqueeze(1))
+    return concatenate(columns, 1)
+
+
+@aten("_pdist_forward.default")
+def pdist(c: Context, x: Tensor, p: float = 2.0) -> Tensor:
+    """The norms of x[i] - x[j] for all i < j, by i first."""
+    count = x.shape[0]
+    if not c.shape[0]:
+        return c.full(0)
+    shape = (*c.shape, count)
+    row, pair = c.iota(1, shape), c.iota(0, shape)
+    # pairs of row i start at i·n - i(i+1)/2
+    i = (row * count - row * (row + 1) // 2 <= pair).cast(I64).sum((1,)) - 1
+    # the last row has no pairs and starts behind all of them
+    j = c.iota(0, c.shape) - (i * count - i * (i + 1) // 2) + i + 1
+    wide = (*c.shape, x.shape[1])
+    column = c.iota(1, wide)
+    x = x.cast(c.computing)
+    first, second = (x.gather([side.broadcast(wide, [0]), column]) for side in (i, j))
+    return norm(first - second, p, (1,), False)

@@ -55,10 +55,10 @@ def upsample_nearest(c: Context, x: Tensor, size: Sequence[int] | None, *given: 
     exact = "exact" in c.name
     spatial = int(c.name[-2])
     scales: list[float | None] = [None] * spatial
-    if given and isinstance(given[0], list):
-        scales = given[0]
+    if c.operator.endswith(".vec"):
+        scales = given[0] or scales  # type: ignore[assignment]
     elif given:
-        scales = list(given)  # type: ignore[arg-type]
+        scales = [*given, *scales[len(given) :]]  # type: ignore[list-item]
 
     def source(place: Tensor, dim: int, extent: int) -> Tensor:
         made = c.shape[dim]

@@ -222,7 +222,7 @@ def adaptive_max_pool(c: Context, x: Tensor, sizes: Sizes) -> tuple[Tensor, ...]
     if not x.elements or 0 in c.shape:
         return c.full(0, dtype=c.dtype), c.full(0, dtype=I64)
     if any(size % count for size, count in zip(extents, counts)):
-        raise c.unsupported("windows of different sizes")
+        return _max_of_ranges(c, x, spatial)
     window = tuple(size // count for size, count in zip(extents, counts))
     return x.apply(
         "argwindow",
@@ -233,3 +233,28 @@ def adaptive_max_pool(c: Context, x: Tensor, sizes: Sizes) -> tuple[Tensor, ...]
         extents=extents,
         low=(0,) * spatial,
     )
+
+
+def _max_of_ranges(c: Context, x: Tensor, spatial: int) -> tuple[Tensor, Tensor]:
+    """Windows of different sizes: each is read in full, as large as the largest, and what is not of it is -inf."""
+    kept = x.rank - spatial
+    spans = [max((i + 1) * n // m + ((i + 1) * n % m > 0) - i * n // m for i in range(m))
+             for n, m in zip(x.shape[kept:], c.shape[kept:])]  # fmt: skip
+    shape = (*c.shape, math.prod(spans))
+    places = [c.iota(dim, shape) for dim in range(kept)]
+    inside: Tensor | None = None
+    flat = c.full(0, shape, I64)
+    offset, rest = c.iota(len(c.shape), shape), math.prod(spans)
+    for dim in range(kept, x.rank):
+        rest //= spans[dim - kept]
+        start, stop = _range(c.iota(dim, shape), x.shape[dim], c.shape[dim])
+        place = start + offset // rest % spans[dim - kept]
+        inside = place < stop if inside is None else inside & (place < stop)
+        place = place.minimum(x.shape[dim] - 1)
+        flat = flat * x.shape[dim] + place
+        places.append(place)
+    assert inside is not None
+    windows = inside.where(x.gather(places), -math.inf if x.dtype.is_float else x.dtype.min)
+    chosen = windows.arg("max", windows.rank - 1)
+    along = [c.iota(dim, c.shape) for dim in range(len(c.shape))]
+    return windows.gather([*along, chosen]), flat.gather([*along, chosen])

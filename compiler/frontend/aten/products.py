@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from misfold.compiler.frontend.registry import Context, aten
 from misfold.compiler.frontend.tensor import Tensor, dot, joint_shape
 from misfold.compiler.frontend.types import Number
@@ -85,3 +87,22 @@ def linear(c: Context, x: Tensor, weight: Tensor, bias: Tensor | None = None) ->
 @aten("outer.default", "ger.default")
 def outer(c: Context, a: Tensor, b: Tensor) -> Tensor:
     return a.cast(c.computing).unsqueeze(1) * b.cast(c.computing).unsqueeze(0)
+
+
+@aten("_trilinear.default")
+def trilinear(
+    c: Context,
+    a: Tensor,
+    b: Tensor,
+    d: Tensor,
+    expand1: Sequence[int],
+    expand2: Sequence[int],
+    expand3: Sequence[int],
+    sumdim: Sequence[int],
+    unroll_dim: int = 1,
+) -> Tensor:
+    """The product of three tensors, each with new dimensions, summed along some."""
+    a, b, d = (
+        one.cast(c.computing).unsqueeze(*sorted(dims)) for one, dims in ((a, expand1), (b, expand2), (d, expand3))
+    )
+    return (a * b * d).sum(sumdim)

@@ -187,6 +187,14 @@ def dist(c: Context, x: Tensor, y: Tensor, p: Number = 2) -> Tensor:
     return norm(x - y, p, tuple(range(x.rank)), False)
 
 
+@aten("_cdist_forward.default", "cdist.default")
+def cdist(c: Context, a: Tensor, b: Tensor, p: float = 2.0, mode: int | None = None) -> Tensor:
+    """Between all rows of two batches of matrices."""
+    a, b = a.cast(c.computing), b.cast(c.computing)
+    difference = a.unsqueeze(a.rank - 1) - b.unsqueeze(b.rank - 2)
+    return norm(difference, p, (difference.rank - 1,), False).broadcast(c.shape)
+
+
 # -------------------------------------------------------------------------------------------------------------- scans
 
 

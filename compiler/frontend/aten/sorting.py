@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from misfold.compiler.dtypes import BOOL, I64, U8
-from misfold.compiler.frontend.registry import Context, aten, dimension
+from misfold.compiler.frontend.registry import Context, Result, aten, dimension
 from misfold.compiler.frontend.tensor import Tensor
 
 
@@ -60,10 +62,13 @@ def kthvalue(c: Context, x: Tensor, k: int, dim: int = -1, keepdim: bool = False
 
 @aten("median.dim")
 def median_dim(c: Context, x: Tensor, dim: int, keepdim: bool = False) -> tuple[Tensor, Tensor]:
-    if x.dtype.is_float:
-        raise c.unsupported("the index where there are several NaN or none: eager's order is its own")
     dim = dimension(dim, x.rank)
-    return _picked(c, sorted_along(x, dim), dim, (x.shape[dim] - 1) // 2 if x.rank else 0)
+    value, index = _picked(c, sorted_along(x, dim), dim, (x.shape[dim] - 1) // 2 if x.rank else 0)
+    if not x.dtype.is_float or not x.rank:
+        return value, index
+    # NaN is the median of whatever has one: the first of them, as argmax finds it
+    spoiled = x.is_nan().reduce("or", (dim,)).reshape(*c.shape)
+    return spoiled.where(math.nan, value), spoiled.where(x.arg("max", dim).reshape(*c.shape), index)
 
 
 def _picked(c: Context, pair: tuple[Tensor, Tensor], dim: int, place: int) -> tuple[Tensor, Tensor]:
@@ -112,3 +117,40 @@ def searchsorted(
         after = column.is_nan() if right or side == "right" else column.is_nan() & ~row.is_nan()
         below = below | after
     return below.cast(I64).sum((below.rank - 1,)).reshape(*c.shape)
+
+
+@aten("nanmedian.default", "nanmedian.dim")
+def nanmedian(c: Context, x: Tensor, dim: int | None = None, keepdim: bool = False) -> Result:
+    """The middle of those that are no NaN; these sort last."""
+    if dim is None:
+        x = x.reshape(x.elements)
+    if not x.rank or not x.elements:
+        raise c.unsupported("a tensor of rank 0, or without elements")
+    along = dimension(dim or 0, x.rank)
+    values, indices = sorted_along(x, along)
+    count = (~x.is_nan()).cast(I64).sum((along,), keep=True)
+    middle = (count - 1).maximum(0) // 2
+    places = [middle if one == along else middle.iota(one) for one in range(x.rank)]
+    value, index = (one.gather(places).reshape(*c.shape) for one in (values, indices))
+    return value if dim is None else (value, index)
+
+
+@aten("mode.default")
+def mode(c: Context, x: Tensor, dim: int = -1, keepdim: bool = False) -> tuple[Tensor, Tensor]:
+    """The smallest of the most frequent: all pairs are compared."""
+    if not x.rank:
+        return x, c.full(0, dtype=I64)
+    dim %= x.rank
+    size = x.shape[dim]
+    if not 0 < size <= 1024:
+        raise c.unsupported(f"{size} elements: not from 1 to 1024, which are compared in pairs")
+    values, indices = sorted_along(x, dim)
+    values, indices = values.transpose(dim, x.rank - 1), indices.transpose(dim, x.rank - 1)
+    shape = (*values.shape, size)
+    row = values.broadcast(shape, [*range(x.rank - 1), x.rank])
+    column = values.broadcast(shape, range(x.rank))
+    same = row.equals(column) | (row.is_nan() & column.is_nan())
+    first = same.cast(I64).sum((x.rank,)).arg("max", x.rank - 1).unsqueeze(x.rank - 1)
+    places = [first if one == x.rank - 1 else first.iota(one) for one in range(x.rank)]
+    value, index = (one.gather(places).transpose(dim, x.rank - 1).reshape(*c.shape) for one in (values, indices))
+    return value, index
