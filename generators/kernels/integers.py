@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from misfold.compiler.dtypes import BOOL, DType
@@ -17,9 +18,10 @@ _RARE = frozenset({"pow", "eucliddiv", "euclidmod", "truncdiv", "truncmod", "abs
 _COMPARISONS = tuple(operator.name for operator in BINARY.values() if operator.compares)
 
 
-def _operators(dtype: DType) -> dict[Operator, float]:
+@cache
+def _operators(kind: str) -> dict[Operator, float]:
     both = (*UNARY.values(), *BINARY.values())
-    fitting = [operator for operator in both if dtype.kind in operator.kinds and not operator.compares]
+    fitting = [operator for operator in both if kind in operator.kinds and not operator.compares]
     return {operator: 0.4 if operator.name in _RARE else 1.0 for operator in fitting}
 
 
@@ -36,7 +38,7 @@ def constant(state: State, dtype: DType) -> Const:
 def integer(make: Expressions, dtype: DType, scope: Scope, depth: int) -> Expr:
     """An operator on integers."""
     state = make.state
-    operator = state.weighted(_operators(dtype))
+    operator = state.weighted(_operators(dtype.kind))
     if operator.arity == 1:
         return Unary(operator.name, make.value(dtype, scope, depth - 1))
     left = make.value(dtype, scope, depth - 1)
@@ -54,7 +56,7 @@ def boolean(make: Expressions, scope: Scope, depth: int) -> Expr:
         dtype = state.dtype()
         operands = make.value(dtype, scope, depth - 1), make.value(dtype, scope, depth - 1)
         return Binary(state.pick(_COMPARISONS), *operands)
-    operator = state.weighted(_operators(BOOL))
+    operator = state.weighted(_operators(BOOL.kind))
     operands_of_bool = [make.value(BOOL, scope, depth - 1) for _ in range(operator.arity)]
     return Unary(operator.name, *operands_of_bool) if operator.arity == 1 else Binary(operator.name, *operands_of_bool)
 

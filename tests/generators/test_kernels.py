@@ -27,7 +27,6 @@ from misfold.compiler.loops.ir import (
     Function,
     Load,
     Reduce,
-    Select,
     Statement,
     Store,
     Unary,
@@ -93,7 +92,7 @@ def test_many_programs_are_defined():
     ],
 )
 def test_programs_of_all_options_are_defined(options):
-    for seed in range(25):
+    for seed in range(15):
         function, arrays = made(seed, options)
         verify(function)
         interpret(function, arrays)
@@ -131,7 +130,7 @@ def test_programs_do_not_depend_on_the_process():
 
 def test_there_is_everything():
     seen: Counter[object] = Counter()
-    for seed in range(1000):
+    for seed in range(800):
         function = made(seed)[0]
         seen.update({f"depth {min(depth(function.body), 4)}"})
         for parameter in function.parameters:
@@ -200,13 +199,13 @@ def backwards(block: tuple[Statement, ...]) -> tuple[Statement, ...]:
 
 def test_the_order_of_concurrent_iterations_does_not_matter():
     changed = 0
-    for seed in range(150):
+    for seed in range(80):
         function, arrays = made(seed, Options(concurrent=0.6, work=600))
         other = replace(function, body=backwards(function.body))
         changed += other != function
         for parameter, before, after in zip(function.parameters, results(function, arrays), results(other, arrays)):
             assert same(before, after), (seed, parameter.buffer.name)
-    assert changed > 75
+    assert changed > 40
 
 
 def test_sums_and_products_of_floats_are_exact(monkeypatch):
@@ -227,10 +226,10 @@ def test_sums_and_products_of_floats_are_exact(monkeypatch):
         return combine
 
     monkeypatch.setattr(executing, "binary", watched)
-    for seed in range(120):
+    for seed in range(80):
         function, arrays = made(seed, Options(dtypes=FLOATS))
         interpret(function, arrays)
-    assert combined > 1000
+    assert combined > 700
 
 
 def perturbed(look_up: Callable, names: tuple[str, ...]) -> Callable:
@@ -247,7 +246,7 @@ def perturbed(look_up: Callable, names: tuple[str, ...]) -> Callable:
 
 def test_only_approximate_buffers_depend_on_functions_that_are(monkeypatch):
     differing = 0
-    for seed in range(120):
+    for seed in range(80):
         function, arrays = made(seed, Options(dtypes=(*FLOATS, I64)))
         before = results(function, arrays)
         with monkeypatch.context() as patch:
@@ -258,7 +257,7 @@ def test_only_approximate_buffers_depend_on_functions_that_are(monkeypatch):
         for parameter, a, b in zip(function.parameters, before, after):
             differing += not same(a, b)
             assert parameter.buffer.name in names or same(a, b), (seed, parameter.buffer.name)
-    assert differing > 10
+    assert differing > 5
 
 
 def test_nothing_depends_on_the_signs_of_zeros(monkeypatch):
@@ -273,7 +272,7 @@ def test_nothing_depends_on_the_signs_of_zeros(monkeypatch):
 
         return other_zero
 
-    for seed in range(120):
+    for seed in range(80):
         function, arrays = made(seed, Options(dtypes=(*FLOATS, I64)))
         before = results(function, arrays)
         with monkeypatch.context() as patch:
@@ -289,7 +288,7 @@ def test_nothing_depends_on_the_signs_of_zeros(monkeypatch):
 
 def test_inputs_fit_their_parameters():
     strided = 0
-    for seed in range(200):
+    for seed in range(100):
         function, arrays = made(seed, Options(layouts=0.5))
         for parameter, array in zip(function.parameters, arrays):
             buffer = parameter.buffer
@@ -303,9 +302,4 @@ def test_inputs_fit_their_parameters():
             if buffer.dtype.is_float and parameter.role != "out":
                 values = array.astype(np.float64)
                 assert (values == np.round(values)).all() and (abs(values) <= 8).all()
-    assert strided > 50
-
-
-def test_selects_have_two_lanes():
-    function = made(0)[0]
-    assert all(one.then.dtype == one.other.dtype for one in all_expressions(function.body) if isinstance(one, Select))
+    assert strided > 25
