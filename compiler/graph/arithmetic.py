@@ -119,7 +119,8 @@ def _scalar(function: Callable[[float], float]) -> Callable[[Array], Array]:
 def _floormod(x: Array, y: Array) -> Array:
     remainder = np.fmod(x, y)
     moved = (remainder != 0) & (np.signbit(remainder) != np.signbit(y))
-    return np.where(moved, remainder + y, remainder)
+    # Zero has the sign of the divisor, as in Python.
+    return np.where(moved, remainder + y, np.where(remainder == 0, np.copysign(remainder, y), remainder))
 
 
 def _divided(x: Array, y: Array) -> tuple[Array, Array]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
 from misfold.compiler.dtypes import I64, DType
 from misfold.compiler.graph.ir import TensorType
-from misfold.compiler.rounding import round_float
+from misfold.compiler.loops.arithmetic import is_exact
 
 from .base import IllTyped
 
@@ -83,10 +82,3 @@ def check_value(operator: str, value: int | float | bool, dtype: DType) -> None:
     kind = {"bool": bool, "float": float}.get(dtype.kind, int)
     want(type(value) is kind, f"{operator}: a value of {dtype} must be written as {kind.__name__}, not {value!r}")
     want(is_exact(value, dtype), f"{operator}: {value!r} is not a value of {dtype}")
-
-
-def is_exact(value: int | float | bool, dtype: DType) -> bool:
-    """Whether a number of the right Python type is one of the dtype."""
-    if dtype.is_float:
-        return math.isnan(value) or round_float(value, dtype) == value
-    return dtype.min <= value <= dtype.max

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from misfold.compiler.graph.ir import Value
-from misfold.compiler.graph.operators.checks import is_exact
+from misfold.compiler.loops.arithmetic import is_exact
 from misfold.compiler.loops.operators import BINARY
 
 from .rules import Rules, Site
