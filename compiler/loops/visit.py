@@ -96,32 +96,37 @@ def blocks_of(statement: Statement) -> tuple[Block, ...]:
 
 
 def map_expressions(statement: Statement, function: Callable[[Expr], Expr]) -> Statement:
-    """The statement with ``function`` applied to each whole expression that it holds itself (not to blocks inside)."""
+    """The statement with ``function`` applied to each whole expression that it holds itself (not to blocks inside);
+    the same object if none changes."""
+    old = expressions_of(statement)
+    new = tuple([function(expression) for expression in old])
+    if all(a is b for a, b in zip(old, new)):
+        return statement
     match statement:
-        case Let(var, value):
-            return Let(var, function(value))
-        case Allocate():
-            return statement
-        case Store(buffer, indices, value):
-            return Store(buffer, tuple([function(i) for i in indices]), function(value))
-        case Reduce(op, buffer, indices, value):
-            return Reduce(op, buffer, tuple([function(i) for i in indices]), function(value))
-        case For():
-            return replace(statement, start=function(statement.start), stop=function(statement.stop))
-        case If(condition, then, other):
-            return If(function(condition), then, other)
-        case Assert(condition, message):
-            return Assert(function(condition), message)
+        case Let(var, _):
+            return Let(var, new[0])
+        case Store(buffer, _, _):
+            return Store(buffer, new[:-1], new[-1])
+        case Reduce(op, buffer, _, _):
+            return Reduce(op, buffer, new[:-1], new[-1])
+        case For(var, _, _, body, kind, step):
+            return For(var, new[0], new[1], body, kind, step)
+        case If(_, then, other):
+            return If(new[0], then, other)
+        case Assert(_, message):
+            return Assert(new[0], message)
     raise TypeError(f"not a statement: {statement!r}")
 
 
 def map_blocks(statement: Statement, function: Callable[[Block], Block]) -> Statement:
-    """The statement with ``function`` applied to each block inside it."""
+    """The statement with ``function`` applied to each block inside it; the same object if none changes."""
     match statement:
-        case For():
-            return replace(statement, body=function(statement.body))
+        case For(var, start, stop, body, kind, step):
+            new = function(body)
+            return statement if new is body else For(var, start, stop, new, kind, step)
         case If(condition, then, other):
-            return If(condition, function(then), function(other))
+            new_then, new_other = function(then), function(other)
+            return statement if new_then is then and new_other is other else If(condition, new_then, new_other)
     return statement
 
 
