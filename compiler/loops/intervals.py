@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from misfold.compiler.dtypes import DType
+from misfold.compiler.dtypes import BOOL, INTEGERS, DType
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,12 @@ class Interval:
         return self.low if self.low == self.high else None
 
 
+_FULL = {one.name: Interval(int(one.min), int(one.max)) for one in (BOOL, *INTEGERS)}
+
+
 def full(dtype: DType) -> Interval:
     """All values of an integer type or bool."""
-    return Interval(int(dtype.min), int(dtype.max))
+    return _FULL[dtype.name]
 
 
 def scaled(x: Interval, factor: int) -> Interval:

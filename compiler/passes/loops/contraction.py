@@ -17,12 +17,15 @@ from .regions import Indices, Region, local_indices, names_inside, region, repla
 def contract(block: Block) -> Block:
     """The block with temporaries made as small as one iteration of their loop needs, and allocated in it; the same
     object if there are none."""
+    if not any(isinstance(statement, Allocate) for statement in statements(block)):
+        return block
     result = _block(block, Ranges())
     return block if result == block else result
 
 
 def _block(block: Block, ranges: Ranges) -> Block:
-    users = _users(block)
+    # Most blocks have nothing to contract, and then nobody has to be asked.
+    users = _users(block) if any(isinstance(one, Allocate) for one in block) else {}
     moved: dict[int, list[Allocate]] = {}
     gone: set[str] = set()
     known = Ranges(ranges)
@@ -50,12 +53,14 @@ def _block(block: Block, ranges: Ranges) -> Block:
             case Let(var, value):
                 ranges.bind(var, value)
             case For():
-                body = (*moved.get(number, ()), *statement.body)
-                statement = replace(statement, body=_block(body, ranges.inside(statement)))
+                inner = ranges.inside(statement)
+                allocations = tuple(moved.get(number, ()))
+                statement = map_blocks(statement, lambda body: _block(allocations + body, inner))  # noqa: B023
             case If():
                 statement = map_blocks(statement, lambda inner: _block(inner, Ranges(ranges)))
         final.append(statement)
-    return tuple(final)
+    changed = len(final) != len(block) or any(new is not old for new, old in zip(final, block))
+    return tuple(final) if changed else block
 
 
 def _users(block: Block) -> dict[str, list[int]]:

@@ -29,6 +29,7 @@ from misfold.compiler.loops.visit import (
     Block,
     Names,
     bound_names,
+    children,
     map_children,
     map_expressions,
     nodes,
@@ -163,37 +164,43 @@ class _Scope:
         self.ranges.bind(let.var, let.value)
 
     def _expression(self, expression: Expr, certain: bool) -> Expr:
-        if isinstance(expression, Const | Var):
-            return expression
-        if self._worthwhile(expression) and self.movable(expression, certain):
-            var = self.hoisted.get(expression)
-            if var is None:
-                var = Var(self.motion.names.fresh("invariant"), expression.dtype)
-                self.hoisted[expression] = var
-                self._emit(Let(var, expression))
-            return var
-        return map_children(expression, lambda child: self._expression(child, certain))
+        result, movable, worthwhile = self._visit(expression, certain)
+        return self._hoisted(result) if movable and worthwhile else result
 
-    def _worthwhile(self, expression: Expr) -> bool:
+    def _visit(self, expression: Expr, certain: bool) -> tuple[Expr, bool, bool]:
+        """The expression, with the largest movable parts hoisted unless it is movable itself; whether it is; and
+        whether hoisting pays."""
         if isinstance(expression, Const | Var):
-            return False
-        if self.motion.options.integers or expression.dtype.is_float:
-            return True
-        return any(isinstance(node, Load) or node.dtype.is_float for node in nodes(expression))
+            return expression, isinstance(expression, Const) or expression.name not in self.bound, False
+        parts = [self._visit(child, certain) for child in children(expression)]
+        if all(movable for _, movable, _ in parts) and self._may_move(expression, certain):
+            pays = self.motion.options.integers or expression.dtype.is_float or isinstance(expression, Load)
+            return expression, True, pays or any(worthwhile for _, _, worthwhile in parts)
+        new = iter([self._hoisted(part) if movable and pays else part for part, movable, pays in parts])
+        return map_children(expression, lambda _: next(new)), False, False
+
+    def _hoisted(self, expression: Expr) -> Var:
+        var = self.hoisted.get(expression)
+        if var is None:
+            var = Var(self.motion.names.fresh("invariant"), expression.dtype)
+            self.hoisted[expression] = var
+            self._emit(Let(var, expression))
+        return var
 
     def movable(self, expression: Expr, certain: bool) -> bool:
         """Whether the expression has one value in all iterations, and may be evaluated before the loop."""
         for node in nodes(expression):
-            match node:
-                case Var(name, _):
-                    if name in self.bound:
-                        return False
-                case Load(buffer, indices):
-                    if buffer.name in self.written or not (certain or self._readable(buffer, indices)):
-                        return False
-                case Binary(op, _, divisor) if BINARY[op].partial and divisor.dtype.is_integer:
-                    if not certain and self.ranges.truth(Binary("eq", divisor, Const(0, divisor.dtype))) is not False:
-                        return False
+            if node.name in self.bound if isinstance(node, Var) else not self._may_move(node, certain):
+                return False
+        return True
+
+    def _may_move(self, node: Expr, certain: bool) -> bool:
+        """``movable`` of one node, its operands left out."""
+        match node:
+            case Load(buffer, indices):
+                return buffer.name not in self.written and (certain or self._readable(buffer, indices))
+            case Binary(op, _, divisor) if BINARY[op].partial and divisor.dtype.is_integer:
+                return certain or self.ranges.truth(Binary("eq", divisor, Const(0, divisor.dtype))) is False
         return True
 
     def _readable(self, buffer: Buffer, indices: Iterable[Expr]) -> bool:

@@ -20,6 +20,7 @@ from misfold.compiler.loops.ir import (
     Let,
     Load,
     LoopKind,
+    Reduce,
     Statement,
     Store,
     Var,
@@ -27,7 +28,7 @@ from misfold.compiler.loops.ir import (
 )
 from misfold.compiler.loops.ranges import Linear, Ranges
 from misfold.compiler.loops.verify import trip_count
-from misfold.compiler.loops.visit import Block, Names, statements
+from misfold.compiler.loops.visit import Block, Names, nodes, statements
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .contraction import contract
@@ -101,13 +102,15 @@ class _Promotion:
         after: list[Statement] = []
         if loop.kind == "parallel" or ranges.truth(Binary("lt", loop.start, loop.stop)) is not True:
             return (), loop, ()
+        candidates = _come_back(loop)
+        if not candidates:
+            return (), loop, ()
         inner_loops = {s.var.name: s for s in statements(loop.body) if isinstance(s, For)}
         if any(inner.kind == "parallel" for inner in inner_loops.values()):
             return (), loop, ()
         inside = {loop.var.name} | {s.var.name for s in statements(loop.body) if isinstance(s, Let | For)}
-        own = {s.buffer.name for s in statements(loop.body) if isinstance(s, Allocate)}
         for name, uses in uses_of(loop.body, ranges.inside(loop)).items():
-            if name in own or all(use.kind == "load" for use in uses):
+            if name not in candidates:
                 continue
             place = self._place(uses, inside, inner_loops)
             if place is None:
@@ -182,6 +185,19 @@ class _Promotion:
             stop = index(where.shape[dimension])
             statement = For(variables[dimension], index(0), stop, (statement,), kind)
         return statement
+
+
+def _come_back(loop: For) -> set[str]:
+    """Buffers from outside that the loop writes, always at indices that its variable is not in."""
+    found: set[str] = set()
+    others: set[str] = set()
+    for statement in statements(loop.body):
+        if isinstance(statement, Allocate):
+            others.add(statement.buffer.name)
+        elif isinstance(statement, Store | Reduce):
+            depends = any(node == loop.var for one in statement.indices for node in nodes(one))
+            (others if depends else found).add(statement.buffer.name)
+    return found - others
 
 
 def _box(use: Use, inside: set[str], loops: dict[str, For]) -> list[Interval] | None:

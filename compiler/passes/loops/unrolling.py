@@ -15,7 +15,7 @@ from .simplify import simplify_expression
 
 @dataclass(frozen=True)
 class Unrolling(LoopPass):
-    """Short loops disappear; of long innermost ones, ``factor`` iterations become one, and a loop does the rest."""
+    """Short innermost loops disappear; of long ones, ``factor`` iterations become one, and a loop does the rest."""
 
     name = "unrolling"
     precondition = (
@@ -52,12 +52,12 @@ class _Unroller:
             return (loop,)
         size = sum(1 for _ in statements(loop.body))
         trips = trip_count(loop)
+        innermost = not any(isinstance(one, For) and one.kind != "vectorised" for one in statements(loop.body))
         if trips is not None and trips * size <= self.options.limit:
-            if trips <= self.options.full or loop.kind == "unrolled":
+            if loop.kind == "unrolled" or (innermost and trips <= self.options.full):
                 self.changed = True
                 return self._copies(loop, trips)
         factor = self.options.factor
-        innermost = not any(isinstance(statement, For) for statement in statements(loop.body))
         if factor == 1 or loop.kind == "unrolled" or not innermost or factor * size > self.options.limit:
             return (loop,)
         return self._partial(loop, factor, trips)
