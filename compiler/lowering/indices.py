@@ -7,7 +7,7 @@ whole numbers hold.
 
 from __future__ import annotations
 
-from math import gcd
+from math import gcd, inf
 
 from misfold.compiler.dtypes import BOOL, INDEX
 from misfold.compiler.loops.ir import Binary, Const, Expr, Var, index
@@ -32,13 +32,12 @@ class Indices:
 
     def range(self, expression: Expr) -> Range:
         """The smallest and largest value that an index can have, as far as is known."""
-        match expression:
-            case Const(int(value), _):
-                return value, value
-            case Var(name, _):
-                return self.ranges.get(name, _ANY)
-            case Binary(op, left, right) if left.dtype == INDEX:
-                return self._range_of_binary(op, self.range(left), self.range(right))
+        if isinstance(expression, Var):
+            return self.ranges.get(expression.name, _ANY)
+        if isinstance(expression, Const):
+            return int(expression.value), int(expression.value)
+        if isinstance(expression, Binary) and expression.left.dtype == INDEX:
+            return self._range_of_binary(expression.op, self.range(expression.left), self.range(expression.right))
         return _ANY
 
     @staticmethod
@@ -238,9 +237,9 @@ def outer_to_inner(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> l
     """The dimensions as they lie in memory, the one with the largest steps first."""
     if strides is None:
         return list(range(len(shape)))
-    # Dimensions of stride 0 do not move at all; they keep their place next to the one in front of them.
-    key: list[int] = []
-    for dim in range(len(shape)):
-        still = shape[dim] <= 1 or strides[dim] == 0
-        key.append(key[-1] if still and key else abs(strides[dim]))
-    return sorted(range(len(shape)), key=lambda dim: -key[dim])
+    # Dimensions of size 1 or stride 0 do not move at all; they stay behind the one in front of them.
+    steps: list[float] = []
+    for size, stride in zip(shape, strides):
+        still = size <= 1 or stride == 0
+        steps.append(abs(stride) if not still else steps[-1] if steps else inf)
+    return sorted(range(len(shape)), key=lambda dim: -steps[dim])

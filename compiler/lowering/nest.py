@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from misfold.compiler.graph.ir import Node, Value
@@ -73,10 +73,10 @@ class Nest:
             self.finish(index, [Load(self._memory, index)])
 
     @contextmanager
-    def over(self, shape: Sequence[int], order: Sequence[int] | None = None, wish: str = "i") -> Iterator[Index]:
+    def over(self, shape: Sequence[int], order: Sequence[int] | None = None) -> Iterator[Index]:
         """Loops over the elements of a shape, row by row or with its dimensions in another order."""
         dims = range(len(shape)) if order is None else order
-        with self.emitter.loops({dim: shape[dim] for dim in dims}, wish) as found:
+        with self.emitter.loops({dim: shape[dim] for dim in dims}) as found:
             yield tuple([found[dim] for dim in range(len(shape))])
 
 
@@ -88,4 +88,3 @@ def store_order(destinations: Sequence[tuple[Value, Buffer]]) -> list[int]:
 
 #: Emits the loops of one operator.
 Lowering = Callable[[Nest], None]
-Lowerings = Mapping[str, Lowering]

@@ -110,3 +110,4 @@ def test_memory_order():
     assert outer_to_inner((2, 3, 4), None) == [0, 1, 2]
     assert outer_to_inner((2, 3, 4), (1, 8, 2)) == [1, 2, 0]
     assert outer_to_inner((2, 1, 4), (1, 100, 2)) == [2, 0, 1]
+    assert outer_to_inner((5, 3, 4), (0, 4, 1)) == [0, 1, 2]
