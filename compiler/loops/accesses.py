@@ -9,6 +9,7 @@ from typing import Literal
 from misfold.compiler.dtypes import BOOL
 
 from .affine import Affine, Domain, Forms, domain
+from .constraints import System
 from .ir import Allocate, Assert, Binary, Buffer, Const, Expr, For, If, Let, Load, Reduce, Statement, Store
 from .operators import BINARY
 from .ranges import Ranges
@@ -51,6 +52,8 @@ class Accesses:
         self.found: list[Access] = []
         self.forms = Forms.new()
         self.scope = scope
+        #: Systems of constraints made for pairs of accesses, by what they were made of.
+        self.systems: dict[tuple[object, ...], System] = {}
         self._local: dict[str, int] = {}
         self._loops: tuple[Domain, ...] = ()
         self._path: tuple[int, ...] = ()

@@ -42,6 +42,7 @@ class System:
     def __init__(self) -> None:
         self.bounds: Bounds = {}
         self.constraints: list[Constraint] = []
+        self._solutions: dict[frozenset[tuple[str, Interval]], Bounds | None] = {}
 
     def range_of(self, form: Affine) -> Interval:
         """Smallest and largest value of a form; variables without an interval may be anything."""
@@ -77,12 +78,13 @@ class System:
 
     def solution(self, restrictions: Bounds) -> Bounds | None:
         """Intervals that hold every solution within the restrictions; None if there is none."""
-        bounds = self.tightened(restrictions)
-        if bounds is None:
-            return None
-        if _search(bounds, self.constraints) or _solve(*_key(bounds, self.constraints)):
-            return bounds
-        return None
+        key = frozenset(restrictions.items())
+        if key not in self._solutions:
+            bounds = self.tightened(restrictions)
+            if bounds is not None and not _search(bounds, self.constraints):
+                bounds = bounds if _solve(*_key(bounds, self.constraints)) else None
+            self._solutions[key] = bounds
+        return self._solutions[key]
 
 
 def _propagate(bounds: Bounds, constraints: list[Constraint]) -> bool:

@@ -23,10 +23,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Literal
 
 from .accesses import GOING_ON, Access, Accesses
-from .affine import Affine, Domain, Quotient
+from .affine import LARGEST, Affine, Domain, Quotient
 from .constraints import EVERYTHING, Bounds, Interval, System
 from .ir import For, Var
 from .ranges import Ranges
@@ -40,8 +41,8 @@ Direction = Literal["<", "=", ">", "<=", ">=", "<>", "*"]
 _FAR = 1 << 64
 _SIGNS: dict[str, Interval] = {"<": (1, _FAR), "=": (0, 0), ">": (-_FAR, -1), "<=": (0, _FAR), ">=": (-_FAR, 0)}
 _SIGNS["*"] = (-_FAR, _FAR)
-#: With more pairs of accesses to one buffer than this, each of them is taken to depend on each other.
-MAX_PAIRS = 20_000
+#: With more pairs of accesses to one buffer than this, indices are not looked at: each may touch what any other does.
+MAX_PAIRS = 40_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +161,7 @@ def _all(accesses: Accesses, levels: int | None, boundary: tuple[int, ...] | Non
 
 def _between(a: Access, b: Access, accesses: Accesses, levels: int | None, crowded: bool) -> Iterator[Dependence]:
     """Dependences in both directions between two accesses to a buffer; ``a`` comes first in the text."""
-    if not crowded and _apart(a, b):
+    if not crowded and _apart(a, b, accesses.forms.quotients):
         return
     shared = []
     for one, other in zip(a.loops, b.loops):
@@ -168,7 +169,7 @@ def _between(a: Access, b: Access, accesses: Accesses, levels: int | None, crowd
             break
         shared.append(one)
     loops = tuple([one.name for one in shared])
-    system = _Pair(a, b, shared, accesses, crowded).system
+    system = _system(a, b, shared, accesses, crowded)
     restrictions: Bounds = {_distance(loop): (0, 0) for loop in loops[: a.private]}
     bounds = system.tightened(restrictions)
     if bounds is None:
@@ -192,12 +193,36 @@ def _between(a: Access, b: Access, accesses: Accesses, levels: int | None, crowd
             yield Dependence(a, b, _kind(a, b), loops, len(loops), system, restrictions, tight, False)
 
 
-def _apart(a: Access, b: Access) -> bool:
-    """Whether some index differs by a constant in the same way everywhere: the cheapest test, and often enough."""
-    return any(
-        i is not None and j is not None and not i.terms and not j.terms and i.constant != j.constant
-        for i, j in zip(a.indices, b.indices)
-    )
+def _system(a: Access, b: Access, shared: list[Domain], accesses: Accesses, crowded: bool) -> System:
+    """The system for two accesses. Copies of one statement ask for the same again and again."""
+    key: list[object] = [id(a.loops), id(b.loops)]
+    if not crowded:
+        for i, j in zip(a.indices, b.indices):
+            key.append((i.terms, j.terms, i.constant - j.constant) if i is not None and j is not None else None)
+    found = accesses.systems.get(tuple(key))
+    if found is None:
+        found = accesses.systems[tuple(key)] = _Pair(a, b, shared, accesses, crowded).system
+    return found
+
+
+def _apart(a: Access, b: Access, quotients: Mapping[str, Quotient]) -> bool:
+    """Whether some index can never be the same, by the cheapest of tests: two forms with the same terms differ by a
+    constant that the steps of their loops cannot make up for."""
+    for i, j in zip(a.indices, b.indices):
+        if i is None or j is None or i.constant == j.constant or i.terms != j.terms:
+            continue
+        divisor = 0
+        for name, coefficient in i.terms:
+            for one in a.loops:
+                if one.name == name:
+                    regular = one.base is not None and one.base.is_constant and (one.width or LARGEST) < LARGEST
+                    divisor = gcd(divisor, coefficient * one.step if regular else 1)
+                    break
+            else:
+                divisor = 1 if name in quotients else divisor
+        if divisor == 0 or (i.constant - j.constant) % divisor:
+            return True
+    return False
 
 
 def _kind(source: Access, sink: Access) -> Kind:
