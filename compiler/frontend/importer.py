@@ -20,7 +20,7 @@ from .decompositions import decompose
 from .layout import strides_of
 from .registry import Context, conversions
 from .tensor import Tensor
-from .types import dtype_of
+from .types import FROM_TORCH, dtype_of
 
 # Arguments that say where a tensor lies or how, or how to get it there, never what is in it.
 _ABOUT_MEMORY = ("device", "layout", "pin_memory", "memory_format", "non_blocking", "generator")
@@ -116,6 +116,9 @@ class Importer:
     def _convert(self, node: FxNode, name: str, expected: Any) -> Any:
         conversion = conversions().get(name.removeprefix("aten."))
         results = expected if isinstance(expected, list | tuple) else [expected]
+        for fake in results:
+            if isinstance(fake, torch.Tensor):
+                check_tensor(fake, name)
         try:
             if conversion is None:
                 made = self._decomposed(node, name)
@@ -179,7 +182,6 @@ class Importer:
             return None
         if not isinstance(made, Tensor):
             return made
-        check_tensor(fake)
         made = made.cast(dtype_of(fake.dtype))
         assert made.shape == tuple(fake.shape), f"{name}: converted to shape {made.shape}, not {tuple(fake.shape)}"
         return self._tensor(made, fake)
@@ -188,16 +190,17 @@ class Importer:
         return Tensor(self.builder, made.value, (tuple(fake.stride()), int(fake.storage_offset())))
 
 
-def check_tensor(tensor: torch.Tensor) -> None:
+def check_tensor(tensor: torch.Tensor, name: str | None = None) -> None:
     """Raises ``Unsupported`` for tensors that are more, or less, than strided elements in the host's memory."""
     if tensor.layout is not torch.strided:
-        raise Unsupported(f"no tensors of layout {tensor.layout}")
+        raise Unsupported(f"no tensors of layout {tensor.layout}", name)
     if tensor.device.type != "cpu":
-        raise Unsupported(f"no tensors on {tensor.device}")
-    dtype_of(tensor.dtype)
-    _check_static(None, tensor)
+        raise Unsupported(f"no tensors on {tensor.device}", name)
+    if tensor.dtype not in FROM_TORCH:
+        raise Unsupported(f"no tensors of {tensor.dtype}", name)
+    _check_static(name, tensor)
     if tensor.is_neg():
-        raise Unsupported("no lazily negated tensors")
+        raise Unsupported("no lazily negated tensors", name)
 
 
 def _check_static(name: str | None, value: Any) -> None:

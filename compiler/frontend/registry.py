@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, TypeVar
 
 from misfold.compiler.dtypes import I64, DType
 from misfold.compiler.errors import Unsupported
@@ -20,10 +20,12 @@ from .types import Number, computing, dtype_of, number_dtype, result_type
 Result = Tensor | Sequence[Tensor | None] | None
 Conversion = Callable[..., Result]
 
+AnyConversion = TypeVar("AnyConversion", bound=Conversion)
+
 _conversions: dict[str, Conversion] = {}
 
 
-def aten(*overloads: str) -> Callable[[Conversion], Conversion]:
+def aten(*overloads: str) -> Callable[[AnyConversion], AnyConversion]:
     """Register the conversion of operators, named ``operator.overload`` (of ``aten``) or ``prims.operator.overload``.
 
     A conversion is called with a ``Context`` and the operator's arguments, tensors as ``Tensor``, without those that
@@ -32,7 +34,7 @@ def aten(*overloads: str) -> Callable[[Conversion], Conversion]:
     dtypes that eager gives. That is how float16 and bfloat16 are computed in float32 and rounded at the end.
     """
 
-    def register(conversion: Conversion) -> Conversion:
+    def register(conversion: AnyConversion) -> AnyConversion:
         for overload in overloads:
             assert overload not in _conversions, f"two conversions of {overload}"
             _conversions[overload] = conversion

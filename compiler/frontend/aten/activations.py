@@ -16,7 +16,7 @@ def relu(c: Context, x: Tensor) -> Tensor:
 
 @aten("relu6.default")
 def relu6(c: Context, x: Tensor) -> Tensor:
-    return hardtanh(c, x, 0, 6)  # type: ignore[return-value]
+    return hardtanh(c, x, 0, 6)
 
 
 @aten("silu.default")
@@ -56,12 +56,12 @@ def elu(c: Context, x: Tensor, alpha: Number = 1, scale: Number = 1, input_scale
 
 @aten("celu.default")
 def celu(c: Context, x: Tensor, alpha: Number = 1) -> Tensor:
-    return elu(c, x, alpha, 1, 1 / alpha)  # type: ignore[return-value]
+    return elu(c, x, alpha, 1, 1 / alpha)
 
 
 @aten("selu.default")
 def selu(c: Context, x: Tensor) -> Tensor:
-    return elu(c, x, 1.6732632423543772, 1.0507009873554805)  # type: ignore[return-value]
+    return elu(c, x, 1.6732632423543772, 1.0507009873554805)
 
 
 @aten("leaky_relu.default")
@@ -69,11 +69,8 @@ def leaky_relu(c: Context, x: Tensor, negative_slope: Number = 0.01) -> Tensor:
     return x.cast(c.computing).one("leaky_relu", slope=float(negative_slope))
 
 
-@aten("prelu.default", "_prelu_kernel.default")
+@aten("_prelu_kernel.default")
 def prelu(c: Context, x: Tensor, weight: Tensor) -> Tensor:
-    if c.name == "prelu" and weight.elements > 1:
-        weight = weight.reshape(*(-1 if dim == 1 else 1 for dim in range(x.rank)))
-        raise c.unsupported("a weight per channel before decomposition")
     x, weight = c.operands(x, weight)
     return (x > 0).where(x, weight * x)
 
@@ -104,7 +101,7 @@ def threshold(c: Context, x: Tensor, threshold: Number, value: Number) -> Tensor
 def log_sigmoid_forward(c: Context, x: Tensor) -> tuple[Tensor, Tensor]:
     # The second output is a buffer for the derivative, which only some of eager's kernels fill.
     buffer = c.full(0.0, tuple(c.results[1].shape))
-    return log_sigmoid(c, x), buffer  # type: ignore[return-value]
+    return log_sigmoid(c, x), buffer
 
 
 @aten("log_sigmoid.default")
@@ -118,12 +115,6 @@ def glu(c: Context, x: Tensor, dim: int = -1) -> Tensor:
     x, dim = x.cast(c.computing), dim % x.rank
     half = x.shape[dim] // 2
     return x.slice(dim, 0, half) * x.slice(dim, half, 2 * half).one("sigmoid")
-
-
-@aten("softsign.default")
-def softsign(c: Context, x: Tensor) -> Tensor:
-    x = x.cast(c.computing)
-    return x / (x.abs() + 1)
 
 
 # -------------------------------------------------------------------------------------------------------- derivatives

@@ -10,7 +10,8 @@ from misfold.compiler.frontend.types import Number
 
 @aten("add.Tensor", "add.Scalar")
 def add(c: Context, a: Tensor, b: Tensor | Number, alpha: Number = 1) -> Tensor:
-    return _plus(*c.operands(a, b), alpha)
+    a, b = c.operands(a, b)
+    return _plus(a, b, alpha)
 
 
 @aten("sub.Tensor", "sub.Scalar")
@@ -27,7 +28,8 @@ def rsub(c: Context, a: Tensor, b: Tensor | Number, alpha: Number = 1) -> Tensor
 
 @aten("mul.Tensor", "mul.Scalar")
 def mul(c: Context, a: Tensor, b: Tensor | Number) -> Tensor:
-    return _times(*c.operands(a, b))
+    a, b = c.operands(a, b)
+    return _times(a, b)
 
 
 def _plus(a: Tensor, b: Tensor, alpha: Number = 1) -> Tensor:
@@ -58,7 +60,7 @@ def div(c: Context, a: Tensor, b: Tensor | Number, rounding_mode: str | None = N
 
 @aten("floor_divide.default", "floor_divide.Scalar")
 def floor_divide(c: Context, a: Tensor, b: Tensor | Number) -> Tensor:
-    return div(c, a, b, rounding_mode="floor")  # type: ignore[return-value]
+    return div(c, a, b, rounding_mode="floor")
 
 
 @aten("remainder.Tensor", "remainder.Scalar", "remainder.Scalar_Tensor")
@@ -81,7 +83,7 @@ def pow_number(c: Context, base: Tensor, exponent: Number) -> Tensor:
         return base.full(1)
     if exponent == 1:
         return base
-    if exponent in (2, 3) and not base.dtype.is_bool:
+    if exponent in (2, 3):
         return base * base if exponent == 2 else base * base * base
     if base.dtype.is_float and exponent in (0.5, -0.5, -1, -2):
         root = base.sqrt() if abs(exponent) == 0.5 else base if exponent == -1 else base * base
@@ -96,8 +98,6 @@ def pow_tensor(c: Context, base: Tensor | Number, exponent: Tensor | Number) -> 
 
 
 def power(base: Tensor, exponent: Tensor) -> Tensor:
-    if base.dtype.is_bool:
-        return base | ~exponent
     return base.binary("pow", exponent)
 
 
@@ -138,12 +138,12 @@ def clamp(c: Context, x: Tensor, min: Tensor | Number | None = None, max: Tensor
 
 @aten("clamp_min.default", "clamp_min.Tensor")
 def clamp_min(c: Context, x: Tensor, min: Tensor | Number) -> Tensor:
-    return clamp(c, x, min=min)  # type: ignore[return-value]
+    return clamp(c, x, min=min)
 
 
 @aten("clamp_max.default", "clamp_max.Tensor")
 def clamp_max(c: Context, x: Tensor, max: Tensor | Number) -> Tensor:
-    return clamp(c, x, max=max)  # type: ignore[return-value]
+    return clamp(c, x, max=max)
 
 
 @aten("addcmul.default")

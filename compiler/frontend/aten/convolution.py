@@ -55,7 +55,7 @@ def convolution_of_batch(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Tensor:
-    return convolution(c, x, weight, bias, stride, padding, dilation, False, (0,), groups)  # type: ignore[return-value]
+    return convolution(c, x, weight, bias, stride, padding, dilation, False, (0,), groups)
 
 
 def _each(values: Sequence[int], count: int) -> list[int]:

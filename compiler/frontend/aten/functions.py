@@ -30,8 +30,6 @@ def rounding(c: Context, x: Tensor) -> Tensor:
 
 @aten("round.decimals")
 def round_decimals(c: Context, x: Tensor, decimals: int) -> Tensor:
-    if not x.dtype.is_float:
-        return x
     x = x.cast(c.computing)
     ten = x.full(10.0 ** abs(decimals))
     return (x * ten).one("round") / ten if decimals >= 0 else (x / ten).one("round") * ten
@@ -49,8 +47,8 @@ def neg(c: Context, x: Tensor) -> Tensor:
 
 @aten("positive.default", "alias.default", "clone.default", "detach.default", "lift_fresh_copy.default")
 @aten("alias_copy.default", "detach_copy.default", "contiguous.default", "conj.default", "resolve_conj.default")
-@aten("resolve_neg.default", "conj_physical.default", "lift.default", "_conj.default", "_conj_physical.default")
-@aten("real.default", "view_as.default", "_reshape_alias_copy.default", "lift_fresh.default")
+@aten("resolve_neg.default", "conj_physical.default", "lift.default", "_conj_physical.default")
+@aten("real.default", "lift_fresh.default")
 def same(c: Context, x: Tensor, *_: object) -> Tensor:
     return x
 

@@ -49,7 +49,7 @@ def take_along_dim(c: Context, x: Tensor, index: Tensor, dim: int | None = None)
     shape = joint_shape([(*x.shape[:dim], 1, *x.shape[dim + 1 :]), (*index.shape[:dim], 1, *index.shape[dim + 1 :])])
     x = x.broadcast((*shape[:dim], x.shape[dim], *shape[dim + 1 :]))
     index = index.broadcast((*shape[:dim], index.shape[dim], *shape[dim + 1 :]))
-    return gather(c, x, dim, index.wrapped(x.shape[dim]))  # type: ignore[return-value]
+    return gather(c, x, dim, index.wrapped(x.shape[dim]))
 
 
 @aten("take.default")
@@ -125,13 +125,9 @@ def masked_scatter(c: Context, x: Tensor, mask: Tensor, source: Tensor) -> Tenso
     return mask.where(taken.reshape(*c.shape), x)
 
 
-@aten("repeat_interleave.Tensor", "repeat_interleave.self_Tensor")
-def repeat_interleave(c: Context, *given: object, output_size: int | None = None, dim: int | None = None) -> Tensor:
+@aten("repeat_interleave.Tensor")
+def repeat_interleave(c: Context, repeats: Tensor, *, output_size: int | None = None) -> Tensor:
     """Element i repeated ``repeats[i]`` times: output k comes from the first i whose running total exceeds k."""
-    if c.name != "repeat_interleave" or len(given) != 1:
-        raise c.unsupported("a dimension before decomposition")
-    (repeats,) = given
-    assert isinstance(repeats, Tensor)
     ends = repeats.cast(I64).one("scan", op="add", dim=0)
     shape = (*c.shape, repeats.elements)
     passed = ends.broadcast(shape, [1]) <= c.iota(0, shape)

@@ -65,7 +65,7 @@ def where(c: Context, condition: Tensor, then: Tensor | Number, other: Tensor | 
 
 @aten("masked_fill.Scalar", "masked_fill.Tensor")
 def masked_fill(c: Context, x: Tensor, mask: Tensor, value: Tensor | Number) -> Tensor:
-    return where(c, mask, value, x)  # type: ignore[return-value]
+    return where(c, mask, value, x)
 
 
 @aten("isclose.default")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from misfold.compiler.dtypes import DType
-from misfold.compiler.frontend.registry import Context, aten
+from misfold.compiler.frontend.registry import Context, Result, aten
 from misfold.compiler.frontend.tensor import Tensor, as_float
 
 Grads = tuple[Tensor | None, Tensor | None, Tensor | None]
@@ -18,9 +18,9 @@ def _along(x: Tensor, dim: int, function: Callable[[Tensor, int], Tensor]) -> Te
 
 
 @aten("_softmax.default", "_safe_softmax.default", "softmax.int", "_log_softmax.default", "log_softmax.int")
-def softmax(c: Context, x: Tensor, dim: int, half_to_float: object = False, dtype: DType | None = None) -> Tensor:
+def softmax(c: Context, x: Tensor, dim: int, dtype: DType | bool | None = None) -> Tensor:
     name = "log_softmax" if "log" in c.name else "softmax"
-    x = as_float(x)
+    x = as_float(x.cast(dtype) if isinstance(dtype, DType) else x)
     made = _along(x, dim, lambda x, dim: x.one(name, dim=dim))
     if c.name == "_safe_softmax":
         blank = _along(x, dim, lambda x, dim: x.equals(float("-inf")).reduce("and", (dim,), keep=True))
@@ -62,7 +62,7 @@ def native_layer_norm(
 @aten("rms_norm.default", "_fused_rms_norm.default")
 def rms_norm(
     c: Context, x: Tensor, shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
-) -> object:
+) -> Result:
     scale_eps = as_float(x).dtype
     default = {32: 2.0**-23, 64: 2.0**-52}[scale_eps.bits]
     dims = tuple(range(x.rank - len(shape), x.rank))
@@ -153,8 +153,8 @@ def batch_norm_training(
 ) -> tuple[Tensor, ...]:
     x = as_float(x)
     if not training:
-        made = batch_norm_inference(c, x, weight, bias, running_mean, running_var, momentum, eps)
-        return (*made, running_mean, running_var)  # type: ignore[misc]
+        results = batch_norm_inference(c, x, weight, bias, running_mean, running_var, momentum, eps)
+        return (*results, running_mean, running_var)
     mean, variance, rstd = _batch_statistics(x, eps)
     made = _batch_norm(x, weight, bias, mean, rstd)
     count = x.elements // x.shape[1] if x.elements else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from misfold.compiler.dtypes import F32, F64
 from misfold.compiler.frontend.registry import Context, aten
@@ -51,18 +52,15 @@ _NEAREST = [f"{name}{rank}d" for name in ("upsample_nearest", "_upsample_nearest
 
 
 @aten(*(f"{name}.{overload}" for name in _NEAREST for overload in ("default", "vec")))
-def upsample_nearest(c: Context, x: Tensor, size: Sequence[int] | None, *given: object) -> Tensor:
+def upsample_nearest(c: Context, x: Tensor, size: Sequence[int] | None, *given: Any) -> Tensor:
     exact = "exact" in c.name
     spatial = int(c.name[-2])
-    scales: list[float | None] = [None] * spatial
-    if c.operator.endswith(".vec"):
-        scales = given[0] or scales  # type: ignore[assignment]
-    elif given:
-        scales = [*given, *scales[len(given) :]]  # type: ignore[list-item]
+    # .vec has all factors in one list, .default as arguments of their own
+    factors: Sequence[float | None] = (given[0] if c.operator.endswith(".vec") else given) or [None] * spatial
 
     def source(place: Tensor, dim: int, extent: int) -> Tensor:
         made = c.shape[dim]
-        scale = scales[dim - (x.rank - spatial)]
+        scale = factors[dim - (x.rank - spatial)]
         if scale is None and made == extent:
             return place
         # aten/src/ATen/native/UpSample.h computes the ratio and the place in f32

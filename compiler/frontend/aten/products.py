@@ -45,8 +45,8 @@ def _rows(x: Tensor) -> int:
     return count
 
 
-@aten("addmm.default", "baddbmm.default", "addmv.default", "addmm.dtype", "baddbmm.dtype")
-def addmm(c: Context, x: Tensor, a: Tensor, b: Tensor, *_: object, beta: Number = 1, alpha: Number = 1) -> Tensor:
+@aten("addmm.default", "baddbmm.default", "addmv.default")
+def addmm(c: Context, x: Tensor, a: Tensor, b: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
     return _combined(c, x, product(a.cast(c.computing), b.cast(c.computing)), beta, alpha)
 
 

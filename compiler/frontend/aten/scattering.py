@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from math import prod
 
-from misfold.compiler.dtypes import BOOL, I64
+from misfold.compiler.dtypes import BOOL, I64, DType
 from misfold.compiler.frontend.registry import Context, aten, dimension
-from misfold.compiler.frontend.tensor import Tensor, full
+from misfold.compiler.frontend.tensor import Tensor, full, joint_shape
 from misfold.compiler.frontend.types import Number
 
 from .indexing import advanced, places_along
@@ -44,10 +44,10 @@ def _at_least_1d(x: Tensor) -> Tensor:
     return x if x.rank else x.reshape(1)
 
 
-def _updates(source: Tensor | Number, index: Tensor, dtype: object) -> Tensor:
+def _updates(source: Tensor | Number, index: Tensor, dtype: DType) -> Tensor:
     if not isinstance(source, Tensor):
-        return index.full(source, dtype=dtype)  # type: ignore[arg-type]
-    covered = _at_least_1d(source.cast(dtype))  # type: ignore[arg-type]
+        return index.full(source, dtype=dtype)
+    covered = _at_least_1d(source.cast(dtype))
     for dim, size in enumerate(index.shape):
         covered = covered.slice(dim, 0, size)
     return covered
@@ -158,8 +158,6 @@ def index_put(
 
 def _indexed_shape(x: Tensor, indices: Sequence[Tensor | None]) -> tuple[int, ...]:
     """The shape of ``x[indices]``."""
-    from misfold.compiler.frontend.tensor import joint_shape
-
     given = [dim for dim, one in enumerate(indices) if one is not None]
     joint = joint_shape([one.shape for one in indices if one is not None])
     front = given[0] if given and given == list(range(given[0], given[-1] + 1)) else 0

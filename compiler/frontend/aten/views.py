@@ -101,7 +101,7 @@ def split_with_sizes(c: Context, x: Tensor, sizes: Sequence[int], dim: int = 0) 
 @aten("unsafe_split.Tensor", "unsafe_chunk.default", "unsafe_split_with_sizes.default")
 def split(c: Context, x: Tensor, _: object, dim: int = 0) -> list[Tensor]:
     sizes = [result.shape[dim] for result in c.results]
-    return split_with_sizes(c, x, sizes, dim)  # type: ignore[return-value]
+    return split_with_sizes(c, x, sizes, dim)
 
 
 @aten("cat.default", "concat.default", "concatenate.default")
