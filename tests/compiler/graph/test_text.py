@@ -65,11 +65,11 @@ def test_many_random_graphs_read_back() -> None:
         ("f32[4, 16]{1, 4}", "f32[4, 16]{1}", 1, 19, "2 dimensions, but 1 strides"),
         ("f32[4, 16]{1, 4}", "f33[4, 16]", 1, 19, "expected an element type"),
         ("-> (v4)", "-> (v9)", 1, 41, "v9 is not defined"),
-        ("dims=(1)](x0)", "dims=(1)](y0)", 2, 44, "y0 is not defined"),
+        ("dims=(1)](x0)", "dims=(1)](y0)", 2, 43, "y0 is not defined"),
         ("v2: f32[4]", "v0: f32[4]", 8, 3, "v0 is defined twice"),
-        ("(v1, v3)", "(b2, v3)", 10, 25, "b2 is not defined"),
-        ('op="max"', "op=", 2, 28, "a value of an attribute"),
-        ("-0.0)", "1e999)", 11, 45, "1e999 is out of the range"),
+        ("(v1, v3)", "(b2, v3)", 10, 24, "b2 is not defined"),
+        ('op="max"', "op=", 2, 26, "a value of an attribute"),
+        ("-0.0)", "1e999)", 11, 43, "1e999 is out of the range"),
     ],
 )
 def test_errors_say_where(old: str, new: str, line: int, column: int, message: str) -> None:

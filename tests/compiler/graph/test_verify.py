@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from misfold.compiler.dtypes import F32
 from misfold.compiler.errors import VerificationError
+from misfold.compiler.graph.ir import Graph, Node, TensorType, Value
 from misfold.compiler.graph.parser import parse_graph
 from misfold.compiler.graph.verify import verify
 
@@ -63,15 +65,14 @@ def test_broken_rules_are_found(text: str, place: str, message: str) -> None:
 
 
 def test_names_and_uses() -> None:
-    graph = random_graph(1)
-    node = graph.nodes[0]
-    value = node.outputs[0]
+    value, other = Value("v", TensorType(F32, (2,))), Value("v", TensorType(F32, (3,)))
     broken = [
-        ("not a name", type(graph)("9", graph.inputs, graph.nodes, graph.outputs)),
-        ("not defined before", type(graph)("g", graph.inputs, (), (value,))),
-        ("defined twice", type(graph)("g", (*graph.inputs, *graph.inputs), (), ())),
-        ("used as", type(graph)("g", (value,), (), (type(value)(value.name, graph.inputs[0].type),))),
+        ("'9' is not a name", Graph("9", (), (), ())),
+        ("not defined before", Graph("g", (), (Node("neg", (value,), (value,)),), ())),
+        ("defined twice", Graph("g", (value, value), (), ())),
+        (r"used as f32\[3\], but defined as f32\[2\]", Graph("g", (value,), (), (other,))),
+        ("is no shape", Graph("g", (Value("v", TensorType(F32, (-1,))),), (), ())),
     ]
-    for message, one in broken:
+    for message, graph in broken:
         with pytest.raises(VerificationError, match=message):
-            verify(one)
+            verify(graph)
