@@ -137,6 +137,7 @@ def _binary(scope: Scope, expression: Binary) -> Index:
 def combine(scope: Scope, op: str, left: Value, right: Value, dtype: DType) -> Value:
     if dtype.is_float:
         return floats.binary(op, left, right, dtype)
+    left, right = _in_range(left, dtype), _in_range(right, dtype)
     if left.literal is not None and right.literal is not None:
         # Frequent in loops that are written out.
         try:
@@ -154,7 +155,16 @@ def _select(scope: Scope, expression: Select) -> Index:
 
 
 def _cast(scope: Scope, expression: Cast) -> Index:
-    return casts.cast(scope.value(expression.operand), expression.operand.dtype, expression.dtype)
+    result = casts.cast(scope.value(expression.operand), expression.operand.dtype, expression.dtype)
+    return _in_range(result, expression.dtype)
+
+
+def _in_range(value: Value, dtype: DType) -> Value:
+    """LLVM's integers have no sign: a literal that came of arithmetic or a cast may be 2ⁿ off."""
+    if not dtype.is_integer or value.literal is None or dtype.min <= value.literal <= dtype.max:
+        return value
+    wrapped = (int(value.literal) - int(dtype.min)) % (1 << dtype.bits) + int(dtype.min)
+    return value.emitter.literal(wrapped, value.type)
 
 
 _INDEX: dict[type, Callable[[Scope, Any], Index]] = {

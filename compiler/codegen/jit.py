@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from misfold.compiler.errors import PassError
 
 from .options import Options
 
@@ -37,9 +40,15 @@ def head() -> str:
         return f'target datalayout = "{layout}"\ntarget triple = "{llvm.get_process_triple()}"'
 
 
+def features() -> frozenset[str]:
+    """What the host's processor has, in LLVM's words."""
+    with _lock:
+        return frozenset([one[1:] for one in _host()[2].split(",") if one.startswith("+")])
+
+
 def attributes(options: Options) -> str:
     """What functions say about the machine code wanted."""
-    host = 512 if "+avx512f" in _host()[2].split(",") else 256
+    host = 512 if "avx512f" in features() else 256
     return f'"prefer-vector-width"="{min(options.vector_bits or host, host)}" "min-legal-vector-width"="0"'
 
 
@@ -59,38 +68,53 @@ def _optimise(module: Any, machine: Any, options: Options) -> None:
 
 
 class Library:
-    """A module in memory, as machine code. It lives as long as this object."""
+    """A module in memory, as machine code. It lives as long as this object.
+
+    Raises PassError if the text is not LLVM IR, which is a defect of the code generator.
+    """
 
     def __init__(self, text: str, options: Options):
         with _lock:
             machine = _machine(options)
-            module = llvm.parse_assembly(text)
+            module = _parsed(text)
             _optimise(module, machine, options)
-            self._engine = llvm.create_mcjit_compiler(module, machine)
-            self._engine.finalize_object()
-            self.entry: int = self._engine.get_function_address("entry")
-
-    def __del__(self) -> None:
-        if hasattr(self, "_engine"):
-            with _lock:
-                self._engine.close()
+            engine = llvm.create_mcjit_compiler(module, machine)
+            engine.finalize_object()
+            self.entry: int = engine.get_function_address("entry")
+            # Holds the engine, and closes it with this object; at the end of the process there is no need to.
+            weakref.finalize(self, _close, engine).atexit = False
 
 
-def optimised(text: str, options: Options) -> Any:
+def _close(engine: Any) -> None:
+    with _lock:
+        engine.close()
+
+
+def _parsed(text: str) -> Any:
+    """LLVM ends the process when it is given what does not verify."""
+    try:
+        module = llvm.parse_assembly(text)
+        module.verify()
+    except RuntimeError as error:
+        raise PassError("code-generation", str(error)) from error
+    return module
+
+
+def _optimised(text: str, options: Options) -> Any:
     """The module after LLVM's passes, and the machine to make code with."""
     machine = _machine(options, jit=False)
-    module = llvm.parse_assembly(text)
+    module = _parsed(text)
     _optimise(module, machine, options)
     return module, machine
 
 
 def optimised_ir(text: str, options: Options) -> str:
     with _lock:
-        return str(optimised(text, options)[0])
+        return str(_optimised(text, options)[0])
 
 
 def assembly(text: str, options: Options) -> str:
     with _lock:
-        module, machine = optimised(text, options)
+        module, machine = _optimised(text, options)
         machine.set_asm_verbosity(False)
         return machine.emit_assembly(module)
