@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from misfold.compiler.dtypes import INDEX
 from misfold.compiler.loops.ir import Allocate, Buffer, For, If, Let, Load, Reduce, Statement, Store
 from misfold.compiler.loops.ranges import Linear, Ranges
 from misfold.compiler.loops.visit import Block, all_expressions, free_variables, map_blocks, statements
 
-from .regions import Indices, Region, local_indices, names_inside, region, replace_accesses, uses_of
+from .regions import Dimension, Indices, names_inside, region, replace_accesses, split, uses_of
+from .simplify import write_linear
 
 
 def contract(block: Block) -> Block:
@@ -80,30 +82,31 @@ def _contracted(loop: For, buffer: Buffer, ranges: Ranges) -> tuple[For, Allocat
     uses = uses_of(loop.body, inner).get(buffer.name)
     if not uses or any(isinstance(n, Load) and n.buffer == buffer for n in all_expressions((replace(loop, body=()),))):
         return None
-    where = region(uses, inside)
-    if where is None or not any(_separate(where, d, loop, inner) for d in range(buffer.rank)):
+    where = region(uses, inside, pieces=False)
+    if where is None or not any(_separate(dimension, loop, inner) for dimension in where):
         return None
-    shape = tuple([min(size, old) for size, old in zip(where.shape, buffer.shape)])
+    shape = tuple([min(dimension.width, old) for dimension, old in zip(where, buffer.shape)])
     if shape == buffer.shape:
         return None
-    kept = tuple([d for d, size in enumerate(shape) if size > 1])
-    small = Buffer(buffer.name, buffer.dtype, tuple([shape[d] for d in kept]))
-    spans = where.spans
+    small = Buffer(buffer.name, buffer.dtype, tuple([size for size in shape if size > 1]))
 
-    def indices_in(indices: Indices) -> Indices:
-        local = local_indices(indices, inside, spans, kept)
-        # A dimension that does not shrink keeps its indices.
-        return tuple([one if where.shape[d] < buffer.shape[d] else indices[d] for one, d in zip(local, kept)])
+    def change(indices: Indices) -> Indices:
+        result = []
+        for one, dimension, size, old in zip(indices, where, shape, buffer.shape):
+            if size > 1:  # a dimension that does not shrink keeps its indices
+                local = dimension.place(split(one, inside)[1])[1]
+                result.append(write_linear(local, INDEX) if size < old else one)
+        return tuple(result)
 
-    body = replace_accesses(loop.body, buffer.name, small, indices_in)
+    body = replace_accesses(loop.body, buffer.name, small, change)
     return replace(loop, body=body), Allocate(small)
 
 
-def _separate(where: Region, dimension: int, loop: For, ranges: Ranges) -> bool:
+def _separate(dimension: Dimension, loop: For, ranges: Ranges) -> bool:
     """Whether different iterations surely use different indices in a dimension: nothing flows between them."""
-    base, span = where.bases[dimension], where.spans[dimension]
+    base = dimension.base
     coefficient = base.terms.get(loop.var, 0)
-    if not coefficient or abs(coefficient) * loop.step <= span.high - span.low:
+    if not coefficient or abs(coefficient) * loop.step < dimension.width:
         return False
     others = [atom for atom in base.terms if atom != loop.var]
     bounds = ranges.bounds(Linear(0, {loop.var: coefficient}))

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from misfold.compiler.dtypes import INDEX
 from misfold.compiler.loops.intervals import Interval
 from misfold.compiler.loops.ir import (
     Allocate,
@@ -38,8 +37,6 @@ from misfold.compiler.loops.visit import (
     rewrite,
     statements,
 )
-
-from .simplify import write_linear
 
 Indices = tuple[Expr, ...]
 
@@ -102,46 +99,62 @@ def split(index: Expr, inside: set[str]) -> tuple[Linear, Linear]:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """In each dimension: a base, and an interval that all inner parts lie in."""
+class Dimension:
+    """Where all uses of a buffer lie in one dimension: at ``base + piece + span`` for one of the pieces.
 
-    bases: tuple[Linear, ...]
-    spans: tuple[Interval, ...]
+    Pieces are apart from each other: rows 0, 32 and 64 of an unrolled loop are three pieces of span 0, and need not be
+    a buffer of 65 rows. One piece 0 says nothing: constants are part of the span then.
+    """
+
+    base: Linear
+    pieces: tuple[int, ...]
+    span: Interval
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple([span.high - span.low + 1 for span in self.spans])
+    def width(self) -> int:
+        return self.span.high - self.span.low + 1
 
-    @property
-    def elements(self) -> int:
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count
+    def place(self, inner: Linear) -> tuple[int, Linear]:
+        """The piece, and the place in it from 0 on, of an inner part."""
+        if self.pieces == (0,):
+            return 0, inner.plus(Linear(-self.span.low))
+        return inner.constant, Linear(-self.span.low, inner.terms)
 
 
-def region(uses: Iterable[Use], inside: set[str]) -> Region | None:
-    """The smallest region with all uses of a buffer in it; None: their bases are not the same."""
+Region = tuple[Dimension, ...]
+
+
+def region(uses: Iterable[Use], inside: set[str], pieces: bool) -> Region | None:
+    """The smallest region with all uses of a buffer in it, in ``pieces`` where that is smaller; None: the uses' bases
+    are not the same."""
     bases: tuple[Linear, ...] | None = None
     spans: list[Interval] = []
+    wholes: list[Interval] = []
+    constants: list[set[int]] = []
     for use in uses:
         parts = [split(index, inside) for index in use.indices]
-        found = [use.ranges.bounds(inner) for _, inner in parts]
+        found = [use.ranges.bounds(Linear(0, inner.terms)) for _, inner in parts]
+        moved = [Interval(one.low + i.constant, one.high + i.constant) for one, (_, i) in zip(found, parts)]
         if bases is None:
-            bases, spans = tuple([base for base, _ in parts]), found
+            bases, spans, wholes = tuple([base for base, _ in parts]), found, moved
+            constants = [{inner.constant} for _, inner in parts]
             continue
         if any(base.terms != known.terms for (base, _), known in zip(parts, bases)):
             return None
         spans = [old.join(new) for old, new in zip(spans, found)]
-    return None if bases is None else Region(bases, tuple(spans))
-
-
-def local_indices(indices: Indices, inside: set[str], spans: tuple[Interval, ...], kept: tuple[int, ...]) -> Indices:
-    """The indices within a region, of those dimensions that are kept."""
+        wholes = [old.join(new) for old, new in zip(wholes, moved)]
+        for some, (_, inner) in zip(constants, parts):
+            some.add(inner.constant)
+    if bases is None:
+        return None
     result = []
-    for dimension in kept:
-        _, inner = split(indices[dimension], inside)
-        result.append(write_linear(inner.plus(Linear(-spans[dimension].low)), INDEX))
+    for base, span, whole, some in zip(bases, spans, wholes, constants):
+        dimension = Dimension(base, (0,), whole)
+        apart = Dimension(base, tuple(sorted(some)), span)
+        gaps = [high - low for low, high in zip(apart.pieces, apart.pieces[1:])]
+        if pieces and min(gaps, default=0) >= apart.width and len(some) * apart.width < dimension.width:
+            dimension = apart
+        result.append(dimension)
     return tuple(result)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from math import prod
 
 from misfold.compiler.dtypes import INDEX
-from misfold.compiler.loops.intervals import Interval
 from misfold.compiler.loops.ir import (
     Allocate,
     Binary,
@@ -27,13 +27,13 @@ from misfold.compiler.loops.ir import (
     index,
 )
 from misfold.compiler.loops.ranges import Linear, Ranges
-from misfold.compiler.loops.verify import trip_count
+from misfold.compiler.loops.verify import MAX_LANES, trip_count
 from misfold.compiler.loops.visit import Block, Names, nodes, statements
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .contraction import contract
 from .forwarding import forward
-from .regions import Region, Use, local_indices, region, replace_accesses, split, uses_of
+from .regions import Indices, Region, Use, region, replace_accesses, split, uses_of
 from .simplify import write_linear
 
 
@@ -117,39 +117,39 @@ class _Promotion:
                 continue
             where, loads = place
             buffer = uses[0].buffer
-            kept = tuple([d for d, size in enumerate(where.shape) if size > 1])
-            wish = f"{name}_{'tile' if kept else 'element'}"
-            tile = Buffer(self.names.fresh(wish), buffer.dtype, tuple([where.shape[d] for d in kept]))
+            shape = _shape(where)
+            tile = Buffer(self.names.fresh(f"{name}_{'tile' if shape else 'element'}"), buffer.dtype, shape)
             self.local[tile.name] = tile
-            change = partial(local_indices, inside=inside, spans=where.spans, kept=kept)
-            body = replace_accesses(loop.body, name, tile, change)
-            loop = replace(loop, body=body)
+            loop = replace(loop, body=replace_accesses(loop.body, name, tile, partial(_local, where, inside)))
             kinds = _kinds(uses, inside, inner_loops)
             before.append(Allocate(tile))
             if loads:
-                before.append(self._copy(where, kept, kinds, buffer, tile, load=True))
-            after.append(self._copy(where, kept, kinds, buffer, tile, load=False))
+                before += self._copies(where, kinds, buffer, tile, load=True)
+            after += self._copies(where, kinds, buffer, tile, load=False)
             self.changed = True
         return tuple(before), loop, tuple(after)
 
     def _place(self, uses: list[Use], inside: set[str], loops: dict[str, For]) -> tuple[Region, bool] | None:
         """The region that lives in a tile, and whether it has to be loaded first."""
-        where = region(uses, inside)
-        if where is None or where.elements > self.limit:
+        where = region(uses, inside, pieces=True)
+        if where is None:
+            return None
+        elements = prod(len(one.pieces) * one.width for one in where)
+        if elements > self.limit:
             return None
         known = self.local.get(uses[0].buffer.name)
-        if known is not None and known.elements <= where.elements:
+        if known is not None and known.elements <= elements:
             return None
-        covered: set[tuple[int, ...]] = set()
+        covered: set[tuple[tuple[int, int], ...]] = set()
         for use in uses:
-            box = _box(use, inside, loops) if use.certain else None
+            box = _box(use, where, inside, loops) if use.certain else None
             if box is not None:
-                covered.update(product(*[range(span.low, span.high + 1) for span in box]))
-                if len(covered) == where.elements:
+                covered.update(product(*box))
+                if len(covered) == elements:
                     break
         else:
             return None
-        if where.elements == 1 and uses[0].kind == "store" and uses[0].certain:
+        if elements == 1 and uses[0].kind == "store" and uses[0].certain:
             return where, False
         if uses[0].buffer.name not in self.initialised:
             # A first value is surely there only if each store comes after a read of the very same element.
@@ -161,30 +161,63 @@ class _Promotion:
                     read.add(use.indices)
         return where, True
 
+    def _copies(
+        self, where: Region, kinds: dict[int, LoopKind], buffer: Buffer, tile: Buffer, load: bool
+    ) -> list[Statement]:
+        """A loop nest for each piece of the region."""
+        return [
+            self._copy(where, pieces, kinds, buffer, tile, load) for pieces in product(*[one.pieces for one in where])
+        ]
+
     def _copy(
-        self, where: Region, kept: tuple[int, ...], kinds: dict[int, LoopKind], buffer: Buffer, tile: Buffer, load: bool
+        self,
+        where: Region,
+        pieces: tuple[int, ...],
+        kinds: dict[int, LoopKind],
+        buffer: Buffer,
+        tile: Buffer,
+        load: bool,
     ) -> Statement:
-        variables = {d: Var(self.names.fresh(f"t{number}")) for number, d in enumerate(kept)}
+        variables: dict[int, Var] = {}
         outside: list[Expr] = []
-        for dimension, (base, span) in enumerate(zip(where.bases, where.spans)):
-            form = base.plus(Linear(span.low))
-            if dimension in variables:
-                form = form.plus(Linear(0, {variables[dimension]: 1}))
+        local: list[Expr] = []
+        for number, (one, piece) in enumerate(zip(where, pieces)):
+            form = one.base.plus(Linear(piece + one.span.low))
+            if len(one.pieces) > 1:
+                local.append(index(one.pieces.index(piece)))
+            if one.width > 1:
+                variables[number] = Var(self.names.fresh(f"t{len(variables)}"))
+                form = form.plus(Linear(0, {variables[number]: 1}))
+                local.append(variables[number])
             outside.append(write_linear(form, INDEX))
-        local = tuple(variables.values())
         statement: Statement
         if load:
-            statement = Store(tile, local, Load(buffer, tuple(outside)))
+            statement = Store(tile, tuple(local), Load(buffer, tuple(outside)))
         else:
-            statement = Store(buffer, tuple(outside), Load(tile, local))
-        vectorised = [d for d in kept if kinds.get(d) == "vectorised" and where.shape[d] <= 64]
-        order = [d for d in kept if d not in vectorised[-1:]] + vectorised[-1:]
-        for dimension in reversed(order):
-            kind: LoopKind = "unrolled" if where.shape[dimension] <= 16 else "serial"
-            kind = "vectorised" if dimension in vectorised[-1:] else kind
-            stop = index(where.shape[dimension])
-            statement = For(variables[dimension], index(0), stop, (statement,), kind)
+            statement = Store(buffer, tuple(outside), Load(tile, tuple(local)))
+        lanes = [d for d in variables if kinds.get(d) == "vectorised" and where[d].width <= MAX_LANES][-1:]
+        for dimension in (*lanes, *reversed([d for d in variables if d not in lanes])):
+            kind: LoopKind = "unrolled" if where[dimension].width <= 16 else "serial"
+            kind = "vectorised" if dimension in lanes else kind
+            statement = For(variables[dimension], index(0), index(where[dimension].width), (statement,), kind)
         return statement
+
+
+def _shape(where: Region) -> tuple[int, ...]:
+    """Of a buffer for a region: number of pieces and width of each dimension, where it has more than one."""
+    return tuple([size for one in where for size in (len(one.pieces), one.width) if size > 1])
+
+
+def _local(where: Region, inside: set[str], indices: Indices) -> Indices:
+    """The place of an element in a buffer for a region."""
+    result: list[Expr] = []
+    for one, dimension in zip(indices, where):
+        piece, place = dimension.place(split(one, inside)[1])
+        if len(dimension.pieces) > 1:
+            result.append(index(dimension.pieces.index(piece)))
+        if dimension.width > 1:
+            result.append(write_linear(place, INDEX))
+    return tuple(result)
 
 
 def _come_back(loop: For) -> set[str]:
@@ -200,25 +233,31 @@ def _come_back(loop: For) -> set[str]:
     return found - others
 
 
-def _box(use: Use, inside: set[str], loops: dict[str, For]) -> list[Interval] | None:
-    """The elements that one access touches, all of them, while loops inside run; None: no box, or not known."""
-    box: list[Interval] = []
+def _box(use: Use, where: Region, inside: set[str], loops: dict[str, For]) -> list[list[tuple[int, int]]] | None:
+    """The elements that one access touches, all of them, while loops inside run: of each dimension, pieces and places.
+    None: no box, or not known."""
+    box: list[list[tuple[int, int]]] = []
     seen: set[str] = set()
-    for one in use.indices:
-        _, inner = split(one, inside)
-        if not inner.terms:
-            box.append(Interval(inner.constant, inner.constant))
-            continue
-        ((atom, coefficient),) = inner.terms.items() if len(inner.terms) == 1 else ((None, 0),)
-        if not isinstance(atom, Var) or coefficient != 1 or atom.name not in loops or atom.name in seen:
-            return None
-        loop = loops[atom.name]
-        trips = trip_count(loop)
-        if trips is None or loop.step != 1 or not isinstance(loop.start, Const):
-            return None
-        seen.add(atom.name)
-        low = inner.constant + int(loop.start.value)
-        box.append(Interval(low, low + trips - 1))
+    for one, dimension in zip(use.indices, where):
+        piece, form = dimension.place(split(one, inside)[1])
+        low = form.constant
+        strides: list[tuple[int, int]] = []
+        for atom, coefficient in form.terms.items():
+            loop = loops.get(atom.name) if isinstance(atom, Var) else None
+            trips = trip_count(loop) if loop is not None else None
+            if loop is None or not trips or not isinstance(loop.start, Const) or loop.var.name in seen:
+                return None
+            seen.add(loop.var.name)
+            first, step = coefficient * int(loop.start.value), coefficient * loop.step
+            low += first + min(0, step * (trips - 1))
+            strides.append((abs(step), trips))
+        # Every place is met if each variable steps over exactly what those with smaller steps fill.
+        width = 1
+        for stride, trips in sorted(strides):
+            if stride != width:
+                return None
+            width *= trips
+        box.append([(piece, low + number) for number in range(width)])
     return box
 
 

@@ -48,6 +48,29 @@ def test_the_tile_of_a_matmul():
     )
 
 
+def test_a_tile_of_rows_far_apart():
+    """As unroll-and-jam leaves them, with columns in blocks of lanes."""
+    becomes(
+        NAME,
+        P,
+        """for i in 0..32 { for k in 0..64 { for j in 0..16 step 8 { vectorised l in 0..8 {
+          c[i, j + l] add= a[i, k] * b[k, j + l]
+          c[i + 32, j + l] add= a[i + 32, k] * b[k, j + l]
+        } } } }""",
+        """for i in 0..32 {
+          alloc c_tile: f32[2, 16]
+          vectorised t0 in 0..16 { c_tile[0, t0] = c[i, t0] }
+          vectorised t0_1 in 0..16 { c_tile[1, t0_1] = c[i + 32, t0_1] }
+          for k in 0..64 { for j in 0..16 step 8 { vectorised l in 0..8 {
+            c_tile[0, j + l] add= a[i, k] * b[k, j + l]
+            c_tile[1, j + l] add= a[i + 32, k] * b[k, j + l]
+          } } }
+          vectorised t0_2 in 0..16 { c[i, t0_2] = c_tile[0, t0_2] }
+          vectorised t0_3 in 0..16 { c[i + 32, t0_3] = c_tile[1, t0_3] }
+        }""",
+    )
+
+
 def test_what_is_stored_first_is_not_loaded():
     becomes(
         NAME,
@@ -67,7 +90,8 @@ def test_what_is_stored_first_is_not_loaded():
         "let m: i64 = n[0]  for k in 0..m { c[0, 0] add= a[0, k] }",  # may not run
         "for i in 0..8 { for k in 0..8 { if k > i { c[i, i] add= a[i, k] } } }",  # may not touch the element
         "for k in 0..8 { c[0, 0] add= a[0, k]  c[k, 1] = 0.0:f32 }",  # not one region
-        "for k in 0..8 { c[0, 0] add= a[0, k]  c[0, 2] add= a[1, k] }",  # a region with an element that is not touched
+        # a region with an element that is not touched
+        "for k in 0..8 { for j in 0..4 { c[0, j * 2] add= a[j, k] } }",
         "parallel k in 0..8 { c[k, 0] add= a[0, k] }",
         "for k in 0..8 { if k > 3 { o[0] = 1.0:f32 }  o[1] = o[0] }",  # o[0] may have no value at first
         'for k in 0..8 { assert n[0] > k, "x"  c[0, 0] add= a[0, k] }',  # the function may end before
