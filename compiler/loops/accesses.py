@@ -56,21 +56,25 @@ class Accesses:
         self.systems: dict[tuple[object, ...], System] = {}
         self._local: dict[str, int] = {}
         self._loops: tuple[Domain, ...] = ()
+        # All such tuples there were: the keys of ``systems`` are their identities.
+        self._kept: list[tuple[Domain, ...]] = []
         self._path: tuple[int, ...] = ()
         block = tuple(block)
-        asserted = any(isinstance(statement, Assert) for statement in statements(block))
-        self._walk(block, Ranges(scope) if asserted else None)
+        self.asserted = any(isinstance(statement, Assert) for statement in statements(block))
+        self._walk(block, Ranges(scope) if self.asserted else None)
 
-    def by_buffer(self) -> dict[str, list[Access]]:
-        """The accesses to each buffer that is written here; the others cannot conflict."""
-        buckets: dict[str, list[Access]] = {}
-        for access in self.found:
-            buckets.setdefault(access.buffer.name, []).append(access)
-        return {name: some for name, some in buckets.items() if any(one.kind != "read" for one in some)}
+    def append(self, body: Block, place: int) -> list[Access]:
+        """Add statements to the end of the one loop that the block is, which has ``place`` so far. There must be no
+        asserts, neither here nor there. Gives the new accesses; cutting them off ``found`` undoes it."""
+        old = len(self.found)
+        self._loops, self._path = self._kept[0], (0,)
+        self._walk(body, None, place)
+        self._loops, self._path = (), ()
+        return self.found[old:]
 
-    def _walk(self, block: Block, ranges: Ranges | None) -> None:
+    def _walk(self, block: Block, ranges: Ranges | None, first: int = 0) -> None:
         outer = self._path
-        for number, statement in enumerate(block):
+        for number, statement in enumerate(block, first):
             self._path = (*outer, number)
             self._reads(statement, ranges)
             match statement:
@@ -91,6 +95,7 @@ class Accesses:
                 case For():
                     around = self._loops
                     self._loops = (*around, domain(statement, self.forms))
+                    self._kept.append(self._loops)
                     self._walk(statement.body, ranges.inside(statement) if ranges is not None else None)
                     self._loops = around
                 case If(condition, then, other):

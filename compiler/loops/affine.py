@@ -1,7 +1,7 @@
 """Affine forms: sums of variables times constants, plus a constant; and the iteration domains of loops.
 
 A form is equal to its expression modulo 2⁶⁴, as index arithmetic is. Whoever needs them equal as integers has to bound
-the form first (``System`` in ``constraints`` does).
+the form first (``constraints.System`` does).
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from misfold.compiler.loops.dependence import across, independent
+from misfold.compiler.loops.dependence import Fused, independent
 from misfold.compiler.loops.ir import Allocate, Assert, Binary, For, Function, If, Let, Load, Reduce, Statement, Store
 from misfold.compiler.loops.operators import BINARY
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import Block, nodes, statements, substitute_block
+from misfold.compiler.loops.visit import Block, nodes, statements
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .nests import bounds_are_free, reorderable, size
@@ -47,28 +47,28 @@ class Fusion(LoopPass):
         result: list[Statement] = []
         changed = False
         last: int | None = None  # the place in ``result`` of a loop that only movable statements follow
+        growing: Fused | None = None  # that loop, once another was there to be fused
         for statement in block:
             match statement:
                 case Let(var, value):
                     ranges.bind(var, value)
                 case Assert(condition, _):
                     ranges = ranges.assuming(condition)
+            first = result[last] if last is not None else None
             if isinstance(statement, For):
-                first = result[last] if last is not None else None
-                fused = self._fused(first, statement, ranges) if isinstance(first, For) else None
-                if fused is not None and last is not None:
-                    between = result[last + 1 :]
-                    result[last:] = [*between, fused]
-                    changed = True
-                else:
-                    result.append(statement)
-                last = len(result) - 1
-                continue
-            if last is not None:
-                first = result[last]
-                assert isinstance(first, For)
-                if not _may_go_before(statement, first):
-                    last = None
+                if isinstance(first, For) and last is not None and self._alike(first, statement):
+                    if growing is None:
+                        growing = Fused(first, ranges)
+                    fused = self._fused(growing, statement, ranges)
+                    if fused is not None:
+                        growing.append(fused)
+                        result[last:] = [*result[last + 1 :], fused]
+                        last = len(result) - 1
+                        changed = True
+                        continue
+                last, growing = len(result), None
+            elif isinstance(first, For) and not _may_go_before(statement, first):
+                last = None
             result.append(statement)
         inner, inner_changed = self._inside(result, Ranges(ranges))
         return inner if changed or inner_changed else block
@@ -93,25 +93,29 @@ class Fusion(LoopPass):
             result.append(new)
         return tuple(result), changed
 
-    def _fused(self, first: For, second: For, ranges: Ranges) -> For | None:
-        if not reorderable(first) or first.kind != second.kind or first.step != second.step:
-            return None
-        if first.start != second.start or first.stop != second.stop or not bounds_are_free(second):
-            return None
-        if size(first.body) + size(second.body) > self.limit:
-            return None
-        boundary = (0, len(first.body))
+    def _alike(self, first: For, second: For) -> bool:
+        """Whether the heads of two loops fit, and their bodies together into the limit."""
+        return (
+            reorderable(first)
+            and (first.kind, first.start, first.stop, first.step)
+            == (second.kind, second.start, second.stop, second.step)
+            and bounds_are_free(second)
+            and size(first.body) + size(second.body) <= self.limit
+        )
+
+    def _fused(self, growing: Fused, second: For, ranges: Ranges) -> For | None:
+        first = growing.loop
+        fused = growing.with_body_of(second)
         carries = False
-        for dependence in across(first, second, ranges):
-            if dependence.kind != "reduction" and dependence.source.path >= boundary:
+        for dependence in growing.across(fused):
+            if dependence.kind != "reduction" and dependence.source.path >= (0, len(first.body)):
                 return None
             carries = True
         if carries and first.kind == "parallel":
             return None
         if carries and self.parallelism == "keep" and (independent(first, ranges) or independent(second, ranges)):
             return None
-        body = substitute_block(second.body, {second.var.name: first.var})
-        return replace(first, body=(*first.body, *body))
+        return fused
 
 
 def _may_go_before(statement: Statement, loop: For) -> bool:
