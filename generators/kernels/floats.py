@@ -80,7 +80,7 @@ def _whole_leaf(make: Expressions, dtype: DType, scope: Scope, depth: int, limit
         view = state.pick(views)
         indices = make.indices.element(view, scope, depth - 1)
         if indices is not None:
-            return _limited(make, Load(view.buffer, indices), dtype, limit, view.bound)
+            return limited(make, Load(view.buffer, indices), dtype, limit, view.bound)
     if way == "variable":
         return state.pick(known).var
     if way == "position":
@@ -92,7 +92,8 @@ def _whole_leaf(make: Expressions, dtype: DType, scope: Scope, depth: int, limit
     return Const(float(state.random.randint(-size, size)), dtype)
 
 
-def _limited(make: Expressions, value: Expr, dtype: DType, limit: int, bound: int) -> Expr:
+def limited(make: Expressions, value: Expr, dtype: DType, limit: int, bound: int) -> Expr:
+    """A whole number of at most ``bound`` brought down to at most ``limit``."""
     if limit >= bound:
         return value
     if limit >= 2 and make.state.chance(0.5):

@@ -13,6 +13,7 @@ from misfold.compiler.loops.ir import (
     Expr,
     For,
     If,
+    Let,
     Load,
     LoopKind,
     Statement,
@@ -74,6 +75,7 @@ class Loops:
                 "branch": 1.2 if scope.blocks < options.depth + 3 else 0,
                 "guard": 1.0 if scope.positions and scope.blocks < options.depth + 3 else 0,
                 "local": 1.0 if room else 0.3,
+                "accumulation": 1.2 if room else 0,
             }
         )
         state.statements += 1
@@ -83,9 +85,11 @@ class Loops:
             case "branch":
                 return [self.branch(scope)]
             case "guard":
-                return [self.guard(scope)]
+                return self.guard(scope)
             case "local":
                 return self.local(scope)
+            case "accumulation":
+                return self.accumulation(scope)
             case "let":
                 return [statements.let(self.make, scope)]
         made = {"store": statements.store, "reduction": statements.reduction, "assert": statements.assertion}[way](
@@ -99,28 +103,49 @@ class Loops:
         other = self.block(scope.inner()) if self.state.chance(0.4) else []
         return If(condition, tuple(self.block(scope.inner())), tuple(other))
 
-    def guard(self, scope: Scope) -> Statement:
-        """An ``if`` that is a bound on an index: inside, the index is known to be in range."""
-        bounded = self.make.indices.affine(scope)
-        least = self.state.random.randint(bounded.low, bounded.high)
-        most = self.state.random.randint(least, bounded.high)
+    def guard(self, scope: Scope) -> list[Statement]:
+        """An ``if`` that is a bound on an index, which may depend on data: inside, the index is in range."""
+        state = self.state
+        found: list[Statement] = []
+        if state.chance(0.3):
+            var = Var(state.names.fresh("t"), INDEX)
+            found.append(Let(var, self.make.value(INDEX, scope, 2)))
+            bounded = Bounded(var, int(INDEX.min), int(INDEX.max))
+            least = state.random.randint(-2, 2)
+            most = least + state.size(state.options.extent) - 1
+        else:
+            bounded = self.make.indices.affine(scope)
+            least = state.random.randint(bounded.low, bounded.high)
+            most = state.random.randint(least, bounded.high)
         inner = scope.inner()
         inner.positions.append(Bounded(bounded.expression, least, most))
         below = Binary("lt", bounded.expression, index(most + 1))
         above = Binary("ge", bounded.expression, index(least))
         condition = below if least == bounded.low else above if most == bounded.high else Binary("and", above, below)
-        other = self.block(scope.inner()) if self.state.chance(0.25) else []
-        return If(condition, tuple(self.block(inner)), tuple(other))
+        other = self.block(scope.inner()) if state.chance(0.25) else []
+        return [*found, If(condition, tuple(self.block(inner)), tuple(other))]
 
     # ------------------------------------------------------------------------------------------------- local buffers
 
-    def local(self, scope: Scope) -> list[Statement]:
+    def accumulation(self, scope: Scope) -> list[Statement]:
+        """What most loops are for: a local scalar, a loop that combines something into it, and a store of it."""
+        before = len(scope.views)
+        found = self.local(scope, rank=0)
+        if len(scope.views) == before:
+            return found
+        view = list(scope.views.values())[-1]
+        found.append(self.loop(scope, into=view.buffer.name))
+        stored = statements.store_of(self.make, scope, view)
+        return [*found, stored] if stored is not None else found
+
+    def local(self, scope: Scope, rank: int | None = None) -> list[Statement]:
         """A local buffer, with the loops that fill it."""
         state = self.state
-        rank = 0 if scope.vectorised else state.weighted({0: 2, 1: 3, 2: 1})
+        if rank is None:
+            rank = 0 if scope.vectorised else state.weighted({0: 2, 1: 3, 2: 1})
         dtype = state.dtype()
         buffer = Buffer(state.names.fresh("b"), dtype, tuple([state.size(state.options.extent) for _ in range(rank)]))
-        view = View(buffer, self.grade(dtype), readable=False, writable=True, bound=cap(dtype))
+        view = View(buffer, self.grade(dtype), readable=False, writable=True, bound=cap(dtype), runs=scope.runs)
         if buffer.elements * scope.runs > state.options.work:
             return []
         filled = self.filling(scope, view)
@@ -154,8 +179,8 @@ class Loops:
 
     # --------------------------------------------------------------------------------------------------------- loops
 
-    def loop(self, scope: Scope) -> Statement:
-        """A loop of any kind."""
+    def loop(self, scope: Scope, into: str | None = None) -> Statement:
+        """A loop of any kind; the first thing in it combines something into the buffer ``into``."""
         state = self.state
         kind: LoopKind = "serial"
         if scope.vectorised:
@@ -174,7 +199,9 @@ class Loops:
         if kind in ("parallel", "vectorised"):
             inner.views = shared(state, inner.views, variable, kind)
             inner.vectorised = scope.vectorised or kind == "vectorised"
-        body = self.block(inner, least=0 if state.chance(0.1) else 1)
+        combining = statements.reduction_to(self.make, inner, inner.views[into]) if into is not None else None
+        body = [] if combining is None else [combining]
+        body += self.block(inner, least=0 if state.chance(0.1) else 1)
         return For(var, bounds.start, bounds.stop, tuple(body), kind, bounds.step)
 
     def _bounds(self, scope: Scope, constant: bool, lanes: bool) -> _Bounds:

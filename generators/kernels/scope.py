@@ -41,6 +41,8 @@ class View:
     reducing: str | None = None
     #: The largest magnitude of an element of a whole buffer.
     bound: int = 0
+    #: How often it is bound at most: each time anew.
+    runs: int = 1
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from misfold.compiler.dtypes import BOOL, INDEX
-from misfold.compiler.loops.ir import Assert, Binary, Const, Expr, Let, Reduce, Select, Statement, Store, Var, index
+from misfold.compiler.loops.ir import (
+    Assert,
+    Binary,
+    Const,
+    Expr,
+    Let,
+    Load,
+    Reduce,
+    Select,
+    Statement,
+    Store,
+    Var,
+    index,
+)
 from misfold.compiler.loops.operators import REDUCTIONS
 
+from . import floats
 from .expressions import Expressions
 from .scope import Bounded, Grade, Known, Scope, View, cap
 from .sharing import may_reduce
@@ -30,6 +44,25 @@ def store_to(make: Expressions, scope: Scope, view: View) -> Statement | None:
     return Store(view.buffer, indices, value_for(make, scope, view))
 
 
+def store_of(make: Expressions, scope: Scope, scalar: View) -> Statement | None:
+    """A store of a scalar to some buffer of its type that may hold it; None: there is none."""
+    dtype, grade = scalar.buffer.dtype, scalar.grade
+    views = [view for view in scope.views.values() if view.writable and view.buffer.dtype == dtype]
+    views = [view for view in views if view.buffer.elements and view.buffer != scalar.buffer]
+    fitting = [
+        view for view in views if view.grade in (grade, "approximate") or (grade, view.grade) == ("whole", "exact")
+    ]
+    if not fitting:
+        return None
+    view = make.state.pick(fitting)
+    indices = make.indices.element(view, scope, 0)
+    assert indices is not None
+    value: Expr = Load(scalar.buffer, ())
+    if view.grade == "whole":
+        value = floats.limited(make, value, dtype, view.bound // _STORED, scalar.bound)
+    return Store(view.buffer, indices, value)
+
+
 def value_for(make: Expressions, scope: Scope, view: View) -> Expr:
     """A value that may be stored to a buffer."""
     return make.of_grade(view.buffer.dtype, view.grade, scope, view.bound // _STORED)
@@ -37,12 +70,20 @@ def value_for(make: Expressions, scope: Scope, view: View) -> Expr:
 
 def reduction(make: Expressions, scope: Scope) -> Statement | None:
     """A reduction into some buffer; None: nothing here can be reduced into."""
+    views = [view for view in scope.views.values() if _reducible(view)]
+    return reduction_to(make, scope, make.state.pick(views)) if views else None
+
+
+def _reducible(view: View) -> bool:
+    allowed = view.reducing is not None or (view.writable and view.readable)
+    return allowed and view.buffer.elements > 0 and view.grade != "approximate"
+
+
+def reduction_to(make: Expressions, scope: Scope, view: View) -> Statement | None:
+    """A reduction into this buffer; None: it cannot be reduced into here."""
     state = make.state
-    views = [view for view in scope.views.values() if view.reducing or (view.writable and view.readable)]
-    views = [view for view in views if view.buffer.elements and view.grade != "approximate"]
-    if not views:
+    if not _reducible(view):
         return None
-    view = state.pick(views)
     ops = [view.reducing] if view.reducing else [op for op in REDUCTIONS if may_reduce(state, op, view)]
     if not ops:
         return None
@@ -64,10 +105,11 @@ def _whole_operand(make: Expressions, scope: Scope, view: View, op: str) -> Expr
     if op != "add":
         return make.of_grade(dtype, "whole", scope, view.bound // _STORED)
     room = state.room.setdefault(view.buffer.name, view.bound - view.bound // _STORED)
-    limit = min(8, room // scope.runs)
+    runs = scope.runs // view.runs
+    limit = min(8, room // runs)
     if limit < 1:
         return None
-    state.room[view.buffer.name] = room - limit * scope.runs
+    state.room[view.buffer.name] = room - limit * runs
     return make.of_grade(dtype, "whole", scope, limit)
 
 

@@ -95,6 +95,7 @@ def test_strings_are_read_back(text: str):
         (float("nan"), BF16, "nan:bf16"),
         (F32.max, F32, "3.4028235e+38:f32"),
         (5e-324, F64, "5e-324:f64"),
+        (2.0**-149, F32, "1e-45:f32"),
         (True, ALL[0], "true"),
     ],
 )
