@@ -47,7 +47,7 @@ class Layout(GraphPass):
         orders = {value.name: order_of(value.type) for value in (*graph.inputs, *graph.outputs)}
         free = [node for node in graph.nodes if not all(value.name in fixed for value in node.outputs)]
         readers = users(graph)
-        constants = {node.output.name for node in graph.nodes if not node.inputs}
+        constants = {value.name for node in graph.nodes if not node.inputs for value in node.outputs}
         for node in reversed(free):
             for value in node.outputs:
                 if value.name not in fixed:
