@@ -35,6 +35,7 @@ class Compiled:
         self._library = jit.Library(self._text, options)
         self._entry = _ENTRY(self._library.entry)
         self._addresses = ctypes.c_void_p * len(function.parameters)
+        self._expected = [_Expected(one.buffer, one.role != "in") for one in function.parameters]
         self._arena_bytes = program.layout.total(options.threads)
         # Arenas that no call is using.
         self._arenas: list[np.ndarray] = []
@@ -49,8 +50,8 @@ class Compiled:
         parameters = self.function.parameters
         if len(arrays) != len(parameters):
             raise TypeError(f"{self.function.name} takes {len(parameters)} arrays, not {len(arrays)}")
-        for array, parameter in zip(arrays, parameters):
-            _check(array, parameter.buffer, writable=parameter.role != "in")
+        for array, expected in zip(arrays, self._expected):
+            expected.check(array)
         self.call_pointers([array.ctypes.data for array in arrays])
 
     def call_pointers(self, addresses: Sequence[int]) -> None:
@@ -91,24 +92,33 @@ class Compiled:
         return jit.assembly(self._text, self.options)
 
 
+class _Expected:
+    """What an array must be like to be passed for a parameter."""
+
+    def __init__(self, buffer: Buffer, written: bool):
+        self.name = buffer.name
+        self.dtype = numpy_dtype(buffer.dtype)
+        self.shape = buffer.shape
+        self.strides = tuple([stride * buffer.dtype.bytes for stride in strides_of(buffer)])
+        self.written = written
+
+    def check(self, array: Any) -> None:
+        if not isinstance(array, np.ndarray) or array.dtype != self.dtype:
+            found = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(f"{self.name} must be an array of {self.dtype}, not {found}")
+        if array.shape != self.shape:
+            raise ValueError(f"{self.name} must have the shape {self.shape}, not {array.shape}")
+        if array.strides != self.strides and array.size:
+            # Along an axis with one element, the stride means nothing.
+            if any(n > 1 and a != b for n, a, b in zip(self.shape, array.strides, self.strides)):
+                raise ValueError(f"{self.name} must have strides of {self.strides} bytes, not {array.strides}")
+        flags = array.flags
+        if self.written and not flags.writeable:
+            raise ValueError(f"{self.name} is written to, but the array is read-only")
+        if not flags.aligned:
+            raise ValueError(f"{self.name} is not aligned to its elements")
+
+
 def build(function: Function, options: Options | None = None) -> Compiled:
     """Machine code for a verified function."""
     return Compiled(function, options or Options())
-
-
-def _check(array: Any, buffer: Buffer, writable: bool) -> None:
-    expected = numpy_dtype(buffer.dtype)
-    if not isinstance(array, np.ndarray) or array.dtype != expected:
-        found = array.dtype if isinstance(array, np.ndarray) else type(array).__name__
-        raise TypeError(f"{buffer.name} must be an array of {expected}, not {found}")
-    if array.shape != buffer.shape:
-        raise ValueError(f"{buffer.name} must have the shape {buffer.shape}, not {array.shape}")
-    if writable and not array.flags.writeable:
-        raise ValueError(f"{buffer.name} is written to, but the array is read-only")
-    if not array.flags.aligned:
-        raise ValueError(f"{buffer.name} is not aligned to its elements")
-    size = buffer.dtype.bytes
-    for axis, (stride, extent) in enumerate(zip(strides_of(buffer), buffer.shape)):
-        if extent > 1 and array.size and array.strides[axis] != stride * size:
-            wanted = tuple(one * size for one in strides_of(buffer))
-            raise ValueError(f"{buffer.name} must have strides of {wanted} bytes, not {array.strides}")
