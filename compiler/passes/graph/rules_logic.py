@@ -170,7 +170,7 @@ def _(site: Site) -> Value | None:
     return site.apply("cast", inner.inputs[0], dtype=target) if target.bits <= site.dtype.bits else None
 
 
-@_rule("cast-of-comparison-to-bool", "ne", "A cast to bool is what ``!= 0`` says, NaN included.")
+@_rule("cast-of-bool-is-not-zero", "ne", "A bool cast to a number differs from 0 where it is true.")
 def _(site: Site) -> Value | None:
     if site.dtype.is_bool or site.number(site.y) != 0:
         return None
