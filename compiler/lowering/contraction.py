@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from misfold.compiler.loops.ir import Binary, Const, Expr, Reduce
+from misfold.compiler.loops.ir import Binary, Buffer, Const, Expr, Load, Reduce, Store
 from misfold.compiler.loops.operators import identity
 
 from .attributes import integer, ints
 from .fold import Cell, Indexed, fold, indexed
-from .indices import outer_to_inner
 from .nest import Nest
 from .reductions import window_position
+
+# A transposed operand is copied into rows if these are used for more rows of the output than this.
+_WORTH_COPYING = 4
 
 
 def dot(nest: Nest) -> None:
     """Row by row of the second operand, in nests that can be tiled: one that clears the output, one that accumulates.
-    Where the second operand lies column by column, sums are made one by one."""
+    Where the second operand lies column by column, it is copied into rows first (packed: Goto and van de Geijn,
+    "Anatomy of high-performance matrix multiplication", TOMS 2008), or sums are made one by one."""
     a, b = nest.node.inputs
     batch, rows, depth = a.type.shape
     columns = b.type.shape[2]
     dtype = a.type.dtype
     zero = Const(identity("add", dtype), dtype)
-    by_column = columns == 1 or (depth > 1 and outer_to_inner(b.type.shape, b.type.strides)[-1] == 1)
-    if by_column:
+    transposed = depth > 1 and columns > 1 and nest.order_of(b)[-1] == 1
+    if columns == 1 or (transposed and rows <= _WORTH_COPYING):
 
         def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
             i, m, n = indexed(at)
@@ -35,10 +38,15 @@ def dot(nest: Nest) -> None:
 
         fold(nest, {0: batch, 1: rows, 2: columns}, [], {3: depth}, [("acc", dtype, zero)], step, finish)
         return
+    packed: Buffer | None = None
+    if transposed:
+        packed = nest.emitter.allocate("packed", dtype, b.type.shape)
+        with nest.over(b.type.shape) as place:
+            nest.emitter.emit(Store(packed, place, nest.read(b, place)))
     memory = nest.clear(zero)
     with nest.over((batch, rows, columns, depth), (0, 1, 3, 2)) as (i, m, n, k):
-        product = Binary("mul", nest.read(a, (i, m, k)), nest.read(b, (i, k, n)))
-        nest.emitter.emit(Reduce("add", memory, (i, m, n), product))
+        second = nest.read(b, (i, k, n)) if packed is None else Load(packed, (i, k, n))
+        nest.emitter.emit(Reduce("add", memory, (i, m, n), Binary("mul", nest.read(a, (i, m, k)), second)))
     nest.finish_all()
 
 
@@ -73,7 +81,7 @@ def convolution(nest: Nest) -> None:
     # Planes that are combined element by element can be walked through as one row.
     plane = all(size == 1 for size in (*taps.values(), *strides))
     rows = [dim for dim in spatial if shape[dim] > 1 and (plane or dim == spatial[-1])]
-    innermost = outer_to_inner(x.type.shape, x.type.strides)[-1]
+    innermost = nest.order_of(x)[-1]
     if not rows or (innermost == 1 and channels > 1):
         fold(nest, kept, [], {**taps, 1: channels}, [("acc", dtype, zero)], step, finish)
     elif channels == 1:

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from misfold.compiler.dtypes import DType
-from misfold.compiler.graph.ir import TensorType
 from misfold.compiler.loops.ir import Buffer, Const, Expr, Load, Store
 
-from .indices import outer_to_inner
 from .nest import Nest
 from .reader import Index
 
@@ -91,11 +89,11 @@ def fold(
                 finish(at | row, cells(at | row))
 
 
-def rows_of(x: TensorType, reduced: Sequence[int]) -> list[int]:
-    """The dimensions of x, none of them reduced, that lie inside of all reduced ones in memory: its rows."""
+def rows_of(shape: tuple[int, ...], order: Sequence[int], reduced: Sequence[int]) -> list[int]:
+    """The dimensions, none of them reduced, that lie inside of all reduced ones in memory: its rows."""
     rows: list[int] = []
-    for dim in reversed(outer_to_inner(x.shape, x.strides)):
-        if x.shape[dim] == 1:
+    for dim in reversed(order):
+        if shape[dim] == 1:
             continue
         if dim in reduced:
             break

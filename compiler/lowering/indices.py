@@ -7,7 +7,7 @@ whole numbers hold.
 
 from __future__ import annotations
 
-from math import gcd, inf
+from math import gcd, inf, prod
 
 from misfold.compiler.dtypes import BOOL, INDEX
 from misfold.compiler.loops.ir import Binary, Const, Expr, Var, index
@@ -60,6 +60,8 @@ class Indices:
                 return a // c, b // c
             case "floormod" if c == d and c > 0:
                 return (a, b) if a >= 0 and b < c else (0, c - 1)
+            case "euclidmod" if c == d and c > 0:
+                return (0, c - 1)
         return found if found[0] >= -_SAFE and found[1] <= _SAFE else _ANY
 
     def within(self, expression: Expr, size: int) -> bool:
@@ -243,3 +245,22 @@ def outer_to_inner(shape: tuple[int, ...], strides: tuple[int, ...] | None) -> l
         still = size <= 1 or stride == 0
         steps.append(abs(stride) if not still else steps[-1] if steps else inf)
     return sorted(range(len(shape)), key=lambda dim: -steps[dim])
+
+
+def joint_groups(shape: tuple[int, ...], wanted: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """The dimensions of two shapes of as many elements, in the smallest groups of neighbours that have as many elements
+    on both sides. Dimensions of size 1 are in none, and there are none where there is no element."""
+    groups: list[tuple[list[int], list[int]]] = []
+    if 0 in shape:
+        return groups
+    sources = [dim for dim, size in enumerate(shape) if size != 1]
+    targets = [dim for dim, size in enumerate(wanted) if size != 1]
+    while sources:
+        left, right = [sources.pop()], [targets.pop()]
+        while (have := prod([shape[dim] for dim in left])) != (want := prod([wanted[dim] for dim in right])):
+            if have < want:
+                left.insert(0, sources.pop())
+            else:
+                right.insert(0, targets.pop())
+        groups.append((left, right))
+    return groups

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import cast
 
 from misfold.compiler.graph.ir import Node
 from misfold.compiler.loops.ir import Const, Expr, Select
 
 from .attributes import integer, ints
-from .indices import FALSE, TRUE, ZERO, conjunction
+from .indices import FALSE, TRUE, ZERO, conjunction, joint_groups
 from .reader import Index, Reader
 
 # A chain of this many ``select`` is cut by a variable.
@@ -53,34 +52,20 @@ def reshape(reader: Reader, node: Node, index: Index) -> Expr:
 def reshaped(reader: Reader, index: Index, shape: tuple[int, ...], wanted: tuple[int, ...]) -> Index:
     """The index of the element in ``wanted`` that is at ``index`` in ``shape``, a tensor of as many elements.
 
-    Dimensions are put in the smallest groups that have the same number of elements on both sides; most groups have one
-    dimension on one side at least, and so need only products or only quotients.
+    Most groups have one dimension on one side at least, and so need only products or only quotients.
     """
     indices = reader.indices
     moved: list[Expr] = [ZERO] * len(wanted)
-    if prod(shape) == 0:
-        return tuple(moved)
-    have = [(size, position) for size, position in zip(shape, index) if size != 1]
-    want = [(size, dim) for dim, size in enumerate(wanted) if size != 1]
-    while have:
-        sources, targets = [have.pop()], [want.pop()]
-        count, total = sources[0][0], targets[0][0]
-        while count != total:
-            if count < total:
-                sources.append(have.pop())
-                count *= sources[-1][0]
-            else:
-                targets.append(want.pop())
-                total *= targets[-1][0]
-        _, flat = sources.pop()
-        for size, position in reversed(sources):
-            flat = indices.add(indices.mul(flat, size), position)
-        *inner, (_, outermost) = targets
+    for sources, targets in joint_groups(shape, wanted):
+        flat: Expr = ZERO
+        for dim in sources:
+            flat = indices.add(indices.mul(flat, shape[dim]), index[dim])
+        outermost, *inner = targets
         if inner:
             flat = reader.short(flat)
-        for size, dim in inner:
-            moved[dim] = indices.floormod(flat, size)
-            flat = indices.floordiv(flat, size)
+        for dim in reversed(inner):
+            moved[dim] = indices.floormod(flat, wanted[dim])
+            flat = indices.floordiv(flat, wanted[dim])
         moved[outermost] = flat
     return tuple(moved)
 

@@ -10,6 +10,7 @@ from misfold.compiler.loops.ir import Buffer, Expr, Load, Store
 
 from .emitter import Emitter
 from .indices import outer_to_inner
+from .layout import strides_of
 from .reader import Index, Reader
 
 
@@ -43,6 +44,10 @@ class Nest:
             if value == self.node.output:
                 return buffer
         return None
+
+    def order_of(self, value: Value) -> list[int]:
+        """The dimensions of a value that is read, outermost first as they lie in memory."""
+        return outer_to_inner(value.type.shape, strides_of(self.reader, value))
 
     def memory(self) -> Buffer:
         """A buffer for the operator's only output: its destination, or else a local one."""

@@ -80,6 +80,10 @@ class Reader:
             return position
         return self.emitter.let("at", position)
 
+    def is_pointwise(self, node: Node) -> bool:
+        """Whether its element needs only the operands' elements at the same index."""
+        return node.operator in self._pointwise
+
     def producer(self, value: Value) -> Node | None:
         """The node that computes a value in place."""
         return None if value.name in self._buffers else self._producers.get(value.name)

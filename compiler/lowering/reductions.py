@@ -9,7 +9,6 @@ from misfold.compiler.loops.operators import identity
 
 from .attributes import integer, ints, text
 from .fold import Cell, Finish, Indexed, Initial, Step, fold, indexed, rows_of
-from .indices import outer_to_inner
 from .nest import Nest
 from .reader import Index
 
@@ -18,7 +17,7 @@ def reduce(nest: Nest) -> None:
     (x,) = nest.node.inputs
     op = text(nest.node, "op")
     dims = ints(nest.node, "dims")
-    order = outer_to_inner(x.type.shape, x.type.strides)
+    order = nest.order_of(x)
     kept = {dim: x.type.shape[dim] for dim in order if dim not in dims}
     dtype = x.type.dtype
 
@@ -32,7 +31,7 @@ def reduce(nest: Nest) -> None:
     fold(
         nest,
         kept,
-        rows_of(x.type, dims),
+        rows_of(x.type.shape, order, dims),
         {dim: x.type.shape[dim] for dim in order if dim in dims},
         [("acc", dtype, Const(identity(op, dtype), dtype))],
         step,
@@ -58,9 +57,9 @@ def scan(nest: Nest) -> None:
 def along(nest: Nest, dim: int, initial: Sequence[Initial], step: Step, finish: Finish | None = None) -> None:
     """A fold along one dimension of the operator's only input."""
     (x,) = nest.node.inputs
-    order = outer_to_inner(x.type.shape, x.type.strides)
+    order = nest.order_of(x)
     kept = {other: x.type.shape[other] for other in order if other != dim}
-    fold(nest, kept, rows_of(x.type, [dim]), {dim: x.type.shape[dim]}, initial, step, finish)
+    fold(nest, kept, rows_of(x.type.shape, order, [dim]), {dim: x.type.shape[dim]}, initial, step, finish)
 
 
 def window(nest: Nest) -> None:
@@ -85,7 +84,7 @@ def slide(nest: Nest, initial: Sequence[Initial], step: Step, finish: Finish, ho
     shape = nest.node.outputs[0].type.shape
     sizes = ints(nest.node, "sizes")
     first = x.type.rank - len(sizes)
-    order = outer_to_inner(x.type.shape, x.type.strides)
+    order = nest.order_of(x)
     innermost = order[-1]
     rows = [innermost] if shape[innermost] > 1 else []
     windows = {first + number: size for number, size in enumerate(sizes)}

@@ -18,7 +18,7 @@ from .reductions import along, positions, slide
 def argreduce(nest: Nest) -> None:
     """The first of equals, and the first NaN."""
     (x,) = nest.node.inputs
-    if rows_of(x.type, [integer(nest.node, "dim")]) or nest.reader.producer(x) is not None:
+    if rows_of(x.type.shape, nest.order_of(x), [integer(nest.node, "dim")]) or nest.reader.producer(x) is not None:
         _in_one_go(nest)
     else:
         _best_and_then_its_place(nest)
