@@ -15,6 +15,9 @@ class DType:
     #: Bits of a float's significand, the hidden one included; 0 for other kinds.
     precision: int = 0
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def __str__(self) -> str:
         return self.name
 

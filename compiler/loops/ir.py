@@ -66,6 +66,10 @@ class Var:
     name: str
     dtype: DType = INDEX
 
+    # Names are unique in a function, and passes look variables up all the time.
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Load:

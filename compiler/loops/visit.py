@@ -31,23 +31,25 @@ Block = tuple[Statement, ...]
 
 def children(expression: Expr) -> tuple[Expr, ...]:
     """The operands of an expression."""
-    match expression:
-        case Const() | Var():
-            return ()
-        case Load(_, indices):
-            return indices
-        case Unary(_, operand) | Cast(_, operand):
-            return (operand,)
-        case Binary(_, left, right):
-            return (left, right)
-        case Select(condition, then, other):
-            return (condition, then, other)
+    # Asked of every node by every pass: the most frequent kinds first, and no pattern matching.
+    if isinstance(expression, Const | Var):
+        return ()
+    if isinstance(expression, Binary):
+        return (expression.left, expression.right)
+    if isinstance(expression, Load):
+        return expression.indices
+    if isinstance(expression, Unary | Cast):
+        return (expression.operand,)
+    if isinstance(expression, Select):
+        return (expression.condition, expression.then, expression.other)
     raise TypeError(f"not an expression: {expression!r}")
 
 
 def map_children(expression: Expr, function: Callable[[Expr], Expr]) -> Expr:
     """The expression with ``function`` applied to each operand; the same object if none changes."""
     old = children(expression)
+    if not old:
+        return expression
     new = tuple([function(child) for child in old])
     if all(a is b for a, b in zip(old, new)):
         return expression
@@ -149,10 +151,12 @@ def statements(block: Iterable[Statement]) -> Iterator[Statement]:
 
 
 def nodes(expression: Expr) -> Iterator[Expr]:
-    """An expression and all below it."""
-    yield expression
-    for child in children(expression):
-        yield from nodes(child)
+    """An expression and all below it, from left to right."""
+    todo = [expression]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo.extend(reversed(children(node)))
 
 
 def all_expressions(block: Iterable[Statement]) -> Iterator[Expr]:
