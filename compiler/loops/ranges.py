@@ -289,6 +289,8 @@ class Ranges:
     def value(self, expression: Expr) -> Linear:
         """The linear form that an expression equals as a mathematical integer, variables of ``let`` opened."""
         form = self.linear(expression, opened=True)
+        if isinstance(expression, Const | Var):
+            return form
         if self.bounds(form).within(full(expression.dtype)):
             return form
         return Linear(0, {expression: 1})

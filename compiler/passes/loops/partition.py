@@ -10,7 +10,16 @@ from misfold.compiler.loops.ir import Binary, Const, Expr, For, Function, If, Le
 from misfold.compiler.loops.operators import BINARY
 from misfold.compiler.loops.ranges import Linear, Ranges
 from misfold.compiler.loops.verify import trip_count
-from misfold.compiler.loops.visit import Block, Names, expressions_of, nodes, renamed, statements, substitute_block
+from misfold.compiler.loops.visit import (
+    Block,
+    Names,
+    expressions_of,
+    free_variables,
+    nodes,
+    renamed,
+    statements,
+    substitute_block,
+)
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .simplify import simplify_block
@@ -32,15 +41,16 @@ class Partition(LoopPass):
     parts: int = parameter(3, "the most parts of one loop", (2, 3, 5, 9))
 
     def run(self, function: Function) -> Function:
-        splitter = _Splitter(self, Names(function))
+        splitter = _Splitter(self, Names(function), _compared_variables(function.body))
         body = splitter.block(function.body, Ranges())
         return replace(function, body=body) if splitter.changed else function
 
 
 class _Splitter:
-    def __init__(self, options: Partition, names: Names):
+    def __init__(self, options: Partition, names: Names, compared: set[str]):
         self.options = options
         self.names = names
+        self.compared = compared
         self.changed = False
         #: Variables of loops that are parts already: their limits are spent.
         self.split: set[str] = set()
@@ -64,8 +74,10 @@ class _Splitter:
 
     def loop(self, loop: For, ranges: Ranges) -> Block:
         """Outer loops first: what they split off has smaller ranges, so that inner loops often need no split."""
-        parts = self._parts(loop, ranges) if loop.var.name not in self.split else (loop,)
+        hopeless = loop.var.name in self.split or loop.var.name not in self.compared
+        parts = (loop,) if hopeless else self._parts(loop, ranges)
         if parts != (loop,):
+            self.compared |= _compared_variables(parts)
             return self.block(parts, ranges)  # one iteration split off is no loop any more, but may hold some
         return (replace(loop, body=self.block(loop.body, ranges.inside(loop))),)
 
@@ -96,6 +108,30 @@ class _Splitter:
         var = Var(self.names.fresh(loop.var.name))
         body = substitute_block(renamed(loop.body, self.names), {loop.var.name: var})
         return replace(loop, var=var, body=body)
+
+
+def _compared_variables(block: Block) -> set[str]:
+    """Variables that conditions depend on: a quick look that spares most loops the thorough one."""
+    found: set[str] = set()
+    values: dict[str, set[str]] = {}
+    for statement in statements(block):
+        for expression in expressions_of(statement):
+            for node in nodes(expression):
+                if isinstance(node, Select):
+                    found |= free_variables(node.condition)
+                elif isinstance(node, Binary) and node.op in ("min", "max") and node.dtype == INDEX:
+                    found |= free_variables(node)
+        if isinstance(statement, If):
+            found |= free_variables(statement.condition)
+        elif isinstance(statement, Let):
+            values[statement.var.name] = free_variables(statement.value)
+    todo = list(found)
+    while todo:
+        for name in values.get(todo.pop(), ()):
+            if name not in found:
+                found.add(name)
+                todo.append(name)
+    return found
 
 
 def _first_change(loop: For, ranges: Ranges) -> int | None:
@@ -132,7 +168,7 @@ def _conditions(block: Block, ranges: Ranges) -> Iterator[tuple[Linear, Ranges]]
                     case Select(condition, _, _):
                         for form in _compared(condition, ranges):
                             yield form, ranges
-                    case Binary("min" | "max", left, right) if node.dtype.is_integer:
+                    case Binary("min" | "max", left, right) if node.dtype == INDEX:
                         yield from ((form, ranges) for form in _differences("lt", left, right, ranges))
         match statement:
             case Let(var, value):
