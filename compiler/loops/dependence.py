@@ -27,7 +27,7 @@ from math import gcd
 from typing import Literal
 
 from .accesses import GOING_ON, Access, Accesses
-from .affine import LARGEST, Quotient
+from .affine import LARGEST, Domain, Quotient
 from .collisions import collision, distance_of
 from .constraints import Bounds, Interval, System
 from .ir import Assert, For
@@ -223,6 +223,8 @@ def _between(a: Access, b: Access, accesses: Accesses, levels: int | None, crowd
         if one.name != other.name:
             break
         shared.append(one)
+    if (a is b or levels is not None) and not crowded and _pinned(a, b, shared, accesses.forms.quotients):
+        return
     loops = tuple([one.name for one in shared])
     system = collision(a, b, shared, accesses, crowded)
     restrictions: Bounds = {distance_of(loop): (0, 0) for loop in loops[: a.private]}
@@ -246,6 +248,18 @@ def _between(a: Access, b: Access, accesses: Accesses, levels: int | None, crowd
         tight = system.solution(restrictions)
         if tight is not None:
             yield Dependence(a, b, _kind(a, b), loops, len(loops), system, restrictions, tight, False)
+
+
+def _pinned(a: Access, b: Access, shared: Sequence[Domain], quotients: Mapping[str, Quotient]) -> bool:
+    """Whether equal indices certainly mean the same iteration of all shared loops, as x[i, j] and x[i, j + 0] do."""
+    own = {one.name for one in (*a.loops, *b.loops)}
+    pinned = set()
+    for i, j in zip(a.indices, b.indices):
+        if i is not None and i == j:
+            varying = [term for term in i.terms if term[0] in own or term[0] in quotients]
+            if len(varying) == 1 and abs(varying[0][1]) == 1:
+                pinned.add(varying[0][0])
+    return all(one.name in pinned for one in shared)
 
 
 def _apart(a: Access, b: Access, quotients: Mapping[str, Quotient]) -> bool:
