@@ -4,8 +4,8 @@
 
 Each polynomial interpolates its function in Chebyshev nodes, which comes within a small factor of the best one there is
 (Trefethen, Approximation Theory and Approximation Practice, chapter 16). The degree is the smallest whose error is
-below a quarter of the last bit wanted (half of it for binary32, whose coefficients are rounded too): of 24 (binary32), of 32 (binary32 computed in binary64, so rounded only once),
-or of 53.
+below a quarter of the last bit wanted: of 24 (binary32; half of that bit, as its coefficients are rounded too), of 32
+(binary32 computed in binary64, so rounded only once), or of 53.
 """
 
 from __future__ import annotations
