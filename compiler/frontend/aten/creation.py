@@ -6,7 +6,7 @@ import math
 
 from misfold.compiler.dtypes import F32, F64, I64, DType
 from misfold.compiler.frontend.registry import Context, aten
-from misfold.compiler.frontend.tensor import Tensor
+from misfold.compiler.frontend.tensor import Tensor, concatenate
 from misfold.compiler.frontend.types import Number
 
 
@@ -79,12 +79,18 @@ def eye(c: Context, *_: int, dtype: DType | None = None) -> Tensor:
 
 @aten("tril_indices.default", "triu_indices.default")
 def triangle_indices(c: Context, rows: int, columns: int, offset: int = 0, dtype: DType | None = None) -> Tensor:
+    if not c.shape[1]:
+        return c.full(0, dtype=c.dtype)
     lower = c.name == "tril_indices"
-    kept = [(i, j) for i in range(rows) for j in range(columns) if (j - i <= offset if lower else j - i >= offset)]
-    if 2 * len(kept) > 64:
-        raise c.unsupported("more than 32 indices")
-    values = tuple(pair[side] for side in (0, 1) for pair in kept)
-    return Tensor(c.builder, c.builder.one("literal", values=values, shape=c.shape, dtype=c.dtype))
+    row = c.iota(0, (rows,))
+    first = row.full(0) if lower else (row + offset).maximum(0).minimum(columns)
+    last = (row + (offset + 1)).maximum(0).minimum(columns) if lower else row.full(columns)
+    # number k is in the first row whose running total exceeds k
+    ends = (last - first).one("scan", op="add", dim=0)
+    shape = (c.shape[1], rows)
+    chosen = (ends.broadcast(shape, [1]) <= c.iota(0, shape)).cast(I64).sum((1,))
+    column = c.iota(0, (c.shape[1],)) - (ends - last).gather([chosen])
+    return concatenate([chosen.unsqueeze(0), column.unsqueeze(0)], 0)
 
 
 # -------------------------------------------------------------------------------------------------------------- casts

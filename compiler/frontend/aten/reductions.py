@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from math import prod
 
-from misfold.compiler.dtypes import BOOL, I64, DType
+from misfold.compiler.dtypes import BOOL, I64, U8, DType
 from misfold.compiler.frontend.registry import Context, aten, dimension, dimensions
 from misfold.compiler.frontend.tensor import Tensor
 from misfold.compiler.frontend.types import Number
@@ -210,9 +210,8 @@ def cumulative(c: Context, x: Tensor, dim: int, dtype: DType | None = None) -> T
 def cumulative_extremum(c: Context, x: Tensor, dim: int) -> tuple[Tensor, ...]:
     if not x.rank:
         return x, c.full(0, dtype=I64)
-    if x.dtype.is_bool:
-        raise c.unsupported("bools")
-    return x.apply("argscan", op=c.name.removeprefix("cum"), dim=dimension(dim, x.rank))
+    ordered = x.cast(U8) if x.dtype.is_bool else x
+    return ordered.apply("argscan", op=c.name.removeprefix("cum"), dim=dimension(dim, x.rank))
 
 
 @aten("logcumsumexp.default")

@@ -103,9 +103,10 @@ def searchsorted(
 ) -> Tensor:
     """The number of elements below, or not above, each value: as many comparisons as a search along a short row."""
     row, values = (a, b) if c.name == "searchsorted" else (b, a)
-    if sorter is not None:
-        raise c.unsupported("sorter")
     assert isinstance(row, Tensor)
+    if sorter is not None:
+        places = [sorter if dim == row.rank - 1 else sorter.iota(dim) for dim in range(row.rank)]
+        row = row.gather(places) if row.elements else row
     values = values if isinstance(values, Tensor) else row.full(values, ())
     dtype = c.result_type(row, values)
     row, values = row.cast(dtype), values.cast(dtype)
@@ -124,8 +125,10 @@ def nanmedian(c: Context, x: Tensor, dim: int | None = None, keepdim: bool = Fal
     """The middle of those that are no NaN; these sort last."""
     if dim is None:
         x = x.reshape(x.elements)
-    if not x.rank or not x.elements:
-        raise c.unsupported("a tensor of rank 0, or without elements")
+    if not x.rank:
+        return x, c.full(0, dtype=I64)
+    if not x.elements:
+        raise c.unsupported("a tensor without elements")
     along = dimension(dim or 0, x.rank)
     values, indices = sorted_along(x, along)
     count = (~x.is_nan()).cast(I64).sum((along,), keep=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from misfold.compiler.dtypes import F64
+from misfold.compiler.dtypes import BOOL, F64
 from misfold.compiler.frontend.registry import Context, aten
 from misfold.compiler.frontend.tensor import Tensor
 
@@ -97,7 +97,18 @@ def polygamma(c: Context, n: int, x: Tensor) -> Tensor:
         return psi(x)
     if n == 1:
         return trigamma(x)
-    return hurwitz_zeta(x.full(float(n + 1)), x) * ((-1.0) ** (n + 1) * math.gamma(n + 1.0))
+    left = x < 0
+    z = left.where(1 - x, x)
+    right = hurwitz_zeta(x.full(float(n + 1)), z) * ((-1.0) ** (n + 1) * math.gamma(n + 1.0))
+    # mirrored (Abramowitz and Stegun, 6.4.7): the n-th derivative of cot(πx) is a polynomial in it
+    powers = [0.0, 1.0]
+    for _ in range(n):
+        slopes = [power * coefficient for power, coefficient in enumerate(powers)][1:]
+        powers = [-math.pi * (a + b) for a, b in zip([*slopes, 0.0, 0.0], [0.0, 0.0, *slopes])]
+    cotangent = 1 / ((x - x.one("round")) * math.pi).one("tan")
+    mirrored = right * (-1.0) ** n - polynomial(cotangent, tuple(reversed(powers))) * math.pi
+    pole = x.one("floor").equals(x)
+    return left.where(pole.where(math.inf, mirrored), right)
 
 
 def trigamma(x: Tensor) -> Tensor:
@@ -121,12 +132,16 @@ def zeta(c: Context, x: Tensor | float, q: Tensor | float) -> Tensor:
 
 
 def hurwitz_zeta(x: Tensor, q: Tensor) -> Tensor:
-    """Σ (q + k)^-x over k >= 0: ten terms, then Euler and Maclaurin's formula (Cephes, zeta.c)."""
+    """Σ (q + k)^-x over k >= 0: terms up to q + k = 10 at least, then Euler and Maclaurin's formula (Cephes, zeta.c).
+
+    NaN for q < -22, where there would be more terms than are written out.
+    """
     total = q.binary("pow", -x)
     a = q
-    for _ in range(9):
-        a = a + 1
-        total = total + a.binary("pow", -x)
+    for step in range(32):
+        more = (a <= 9) if step >= 9 else a.full(True, dtype=BOOL)
+        a = more.where(a + 1, a)
+        total = more.where(total + a.binary("pow", -x), total)
     last = a.binary("pow", -x)
     total = total + last * a / (x - 1) - last * 0.5
     factor, k = x.full(1.0), 0
@@ -139,7 +154,7 @@ def hurwitz_zeta(x: Tensor, q: Tensor) -> Tensor:
         last = last / a
         k += 1
     whole = q.one("floor").equals(q)
-    outside = (x < 1) | ((q <= 0) & ~whole & x.one("floor").differs(x))
+    outside = (x < 1) | (q < -22) | ((q <= 0) & ~whole & x.one("floor").differs(x))
     pole = x.equals(1) | ((q <= 0) & whole)
     return (x < 1).where(math.nan, pole.where(math.inf, outside.where(math.nan, total)))
 

@@ -106,7 +106,13 @@ case("_cdist_forward", (t(3, 4), t(5, 4), 1.0, None), (t(2, 3, 4), t(2, 5, 4), 2
 case("cdist", (t(3, 4), t(5, 4), 3.0))
 case("_pdist_forward", (t(4, 3), 2.0), (t(1, 3), 2.0))
 case("cumsum cumprod", (t(2, 3), 1), (t(4, dtype=LONG), 0), (t(4, dtype=B), 0), (t(5, dtype=H), 0), (t(), 0))
-case("cummax cummin", (torch.tensor([1.0, 1.0, math.nan, 2.0]), 0), (t(2, 4, dtype=LONG), 1), (t(), 0))
+case(
+    "cummax cummin",
+    (torch.tensor([1.0, 1.0, math.nan, 2.0]), 0),
+    (t(2, 4, dtype=LONG), 1),
+    (t(4, dtype=B), 0),
+    (t(), 0),
+)
 case("logcumsumexp", (t(2, 3) * 20, 1), (torch.tensor([-math.inf, 1.0, -math.inf]), 0))
 
 # ----------------------------------------------------------------------------------------------------------- sorting
@@ -129,6 +135,7 @@ ROW = torch.tensor([1.0, 2.0, 2.0, 5.0])
 case(
     "searchsorted.Tensor", (ROW, t(2, 3)), (ROW, ROW, {"right": True}), (t(2, 4).sort()[0], t(2, 3), {"side": "right"})
 )
+case("searchsorted.Tensor", (ROW.flip(0), t(3), {"sorter": torch.tensor([3, 2, 1, 0])}))
 case("searchsorted.Scalar", (ROW, 2.0), (ROW, 2.0, {"out_int32": True}))
 case("bucketize.Tensor", (t(2, 3), ROW), (ROW, ROW, {"right": True}))
 case("bucketize.Scalar", (2.0, ROW))
