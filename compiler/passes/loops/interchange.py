@@ -86,13 +86,13 @@ class Interchange(LoopPass):
             steps = strides(access.buffer)
             for loop in nest:
                 name, trips = loop.var.name, length(loop)
-                trips = _GUESS if trips is None else trips
+                trips = _GUESS if trips is None else max(1, trips)
                 if any(form is None for form in access.indices):
-                    costs[name] += trips
+                    costs[name] += 1
                     continue
                 moved = abs(sum(f.coefficient(name) * s for f, s in zip(access.indices, steps) if f is not None))
                 lines = min(1.0, moved * loop.step * access.buffer.dtype.bytes / _CACHE_LINE)
-                costs[name] += max(1.0, trips * lines)
+                costs[name] += max(1 / trips, lines) if moved else 0.0  # per iteration
         # the cost is that of the loop as the innermost one, so the most expensive goes out
         ranks = {name: -cost for name, cost in costs.items()}
         if self.order == "register":
