@@ -82,8 +82,9 @@ class _Planner:
         self.flat: dict[str, Buffer] = {}
 
     def block(self, block: Block) -> Block:
-        block = self._sunk(block) if self.options.sink else block
-        block = tuple([map_blocks(statement, self.block) for statement in block])
+        if not any(isinstance(statement, Allocate) for statement in block):
+            return _each(block, self.block)
+        block = _each(self._sunk(block) if self.options.sink else block, self.block)
         spans = _spans(block)
         slots = self._slots(block, spans)
         shared = [slot for slot in slots if len(slot.buffers) > 1]
@@ -172,6 +173,12 @@ class _Planner:
                     statement = If(statement.condition, then, other)
             result.append(statement)
         return tuple(result)
+
+
+def _each(block: Block, function: Callable[[Block], Block]) -> Block:
+    """``map_blocks`` of each statement; the same object if none changes."""
+    new = tuple([map_blocks(statement, function) for statement in block])
+    return block if all(a is b for a, b in zip(new, block)) else new
 
 
 def _ends(spans: dict[str, tuple[int, int]], allocate: Allocate, number: int) -> bool:

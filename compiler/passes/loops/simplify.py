@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from misfold.compiler.dtypes import INDEX, DType
 from misfold.compiler.loops.arithmetic import cast, evaluate_binary, evaluate_unary
@@ -25,7 +26,7 @@ from misfold.compiler.loops.ir import (
 )
 from misfold.compiler.loops.operators import BINARY, identity
 from misfold.compiler.loops.ranges import Linear, Ranges
-from misfold.compiler.loops.visit import Block, map_children, nodes
+from misfold.compiler.loops.visit import Block, map_children, map_expressions, nodes
 from misfold.compiler.passes.base import LoopPass
 
 from .identities import improve
@@ -76,12 +77,10 @@ class _Simplifier:
                     else:
                         ranges.bind(var, value)
                         result.append(statement if value is statement.value else Let(var, value))
-                case Store(buffer, indices, value):
-                    result.append(Store(buffer, self._all(indices, ranges), self.expression(value, ranges)))
-                case Reduce(op, buffer, indices, value):
-                    value = self.expression(value, ranges)
-                    if not _does_nothing(op, value):
-                        result.append(Reduce(op, buffer, self._all(indices, ranges), value))
+                case Store() | Reduce():
+                    new = map_expressions(statement, partial(self.expression, ranges=ranges))
+                    if not (isinstance(new, Reduce) and _does_nothing(new.op, new.value)):
+                        result.append(new)
                 case For():
                     result += self._loop(statement, ranges)
                 case If():
@@ -94,9 +93,6 @@ class _Simplifier:
                 case Allocate():
                     result.append(statement)
         return tuple(result)
-
-    def _all(self, indices: tuple[Expr, ...], ranges: Ranges) -> tuple[Expr, ...]:
-        return tuple([self.expression(index, ranges) for index in indices])
 
     def _loop(self, loop: For, ranges: Ranges) -> Block:
         start, stop = self.expression(loop.start, ranges), self.expression(loop.stop, ranges)

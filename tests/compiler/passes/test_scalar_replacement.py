@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from .harness import check_pass
-from .shapes import becomes, stays
+from misfold.compiler.loops.ir import Function
+from misfold.compiler.passes.base import make
+from misfold.generators.kernels import inputs
+
+from .harness import check_function, check_pass
+from .shapes import becomes, function, stays
 
 NAME = "scalar-replacement"
 P = "a: in f32[64, 64], b: in f32[64, 64], n: in i64[1], c: inout f32[64, 64], o: out f32[64]"
@@ -185,6 +191,38 @@ def test_not_contracted(body):
     stays(NAME, P, body, forward=False)
 
 
+def slices(source: random.Random) -> Function:
+    """A loop that fills and reads parts of a temporary, which may or may not overlap from one iteration to the next."""
+    step, width, stride = source.randint(1, 6), source.randint(1, 4), source.choice((1, 1, 2))
+    write, read = source.choice((0, 0, 1, 2)), source.choice((0, 0, 1))
+    row, column = source.choice(("i", "i", "i", "i % 2", "i // 2")), source.choice(("0", "0", "0", "i % 2"))
+    first = "for f in 0..60 { e[f, 0] = 0.5:f32 }" if source.random() < 0.1 else ""
+    return function(
+        "x: in f32[40], o: out f32[8, 4]",
+        f"""alloc e: f32[60, 2]  {first}
+        for i in 0..8 {{
+          for j in 0..{width * stride} {{ e[({row}) * {step} + j + {write}, {column}] = x[i + j] }}
+          for l in 0..4 {{ o[i, l] = 0.0:f32 }}
+          if i > {source.choice((-1, 2))} {{
+            for k in 0..{width} {{ o[i, k] = e[({row}) * {step} + k * {stride} + {read}, 0] }}
+          }}
+        }}""",
+    )
+
+
+def check_slices(count: int, seed: int) -> None:
+    changed = 0
+    for number in range(count):
+        source = random.Random(f"{seed}/{number}")
+        one = slices(source)
+        changed += check_function(make(NAME, {"limit": 1}), one, inputs(one, source))
+    assert changed > 0.1 * count
+
+
+def test_random_slices():
+    check_slices(60, 0)
+
+
 def test_random_programs():
     check_pass(NAME, count=40, share=0.3)
 
@@ -192,4 +230,5 @@ def test_random_programs():
 @pytest.mark.slow
 def test_many_random_programs():
     check_pass(NAME, count=500, seed=1, share=0.3)
+    check_slices(1000, 1)
     check_pass(NAME, {"forward": False, "limit": 1024}, count=500, seed=2, share=0.1)
