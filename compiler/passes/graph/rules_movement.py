@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from misfold.compiler.graph.ir import Value
 from misfold.compiler.graph.operators.base import operators
+from misfold.compiler.graph.rewrite import row_major
 
 from .rules import Rules, Site
 
 MOVEMENT = Rules()
 _rule = MOVEMENT.add
+_ELEMENTWISE = tuple(one for one in operators() if operators()[one].family == "elementwise")
+#: How many values are looked at in search of a product.
+_FAR = 12
 
 
 @_rule("moves-nothing", "reshape broadcast slice pad reverse permute",
@@ -167,7 +171,7 @@ def _(site: Site) -> Value | None:
     return site.apply("reduce", inner.inputs[0], op=attributes["op"], dims=dims)
 
 
-@_rule("elementwise-of-permutes", [one for one in operators() if operators()[one].family == "elementwise"],
+@_rule("elementwise-of-permutes", _ELEMENTWISE,
        "Elements are computed alike wherever they lie: operands that are permuted in one way are permuted behind the "
        "operator, where they may meet and cancel. Only if there are two, so that there are fewer.")  # fmt: skip
 def _(site: Site) -> Value | None:
@@ -195,6 +199,58 @@ def _(site: Site) -> Value | None:
     ]  # fmt: skip
     made = site.apply(site.node.operator, *moved, **site.attributes)
     return site.apply("permute", made, dims=tuple(int(dim) for dim in dims))
+
+
+@_rule("elementwise-of-reshape", _ELEMENTWISE,
+       "Elements are computed alike in any shape. What is computed from a reshaped product is computed in its "
+       "shape and reshaped then: so it can be an epilogue. Not if another operand is a product too.")  # fmt: skip
+def _(site: Site) -> Value | None:
+    reshapes = {value.name: site.source(value, "reshape") for value in site.node.inputs}
+    homes = [node.inputs[0] for node in reshapes.values() if node and _holds_product(site, node.inputs[0])]
+    if not homes or site.node.output.type.elements == 0:
+        return None
+    if any(reshapes[value.name] is None and _holds_product(site, value) for value in site.node.inputs):
+        return None
+    shape = homes[0].type.shape
+    moved = [_in_shape(site, value, shape) for value in site.node.inputs]
+    made = site.apply(site.node.operator, *moved, **site.attributes)
+    return site.apply("reshape", made, shape=site.node.output.type.shape)
+
+
+def _holds_product(site: Site, value: Value) -> bool:
+    """Whether a value is a dot or a convolution, or computed from one element by element."""
+    queue = [value]
+    for value in queue:
+        node = site.source(value, "dot", "convolution", *_ELEMENTWISE)
+        if node is not None and node.operator in ("dot", "convolution"):
+            return True
+        if node is not None and len(queue) < _FAR:
+            queue.extend(node.inputs)
+    return False
+
+
+def _in_shape(site: Site, value: Value, shape: tuple[int, ...]) -> Value:
+    """A value reshaped, by what is simplest."""
+    number = site.number(value)
+    if number is not None:
+        return site.apply("full", value=number, shape=shape, dtype=value.type.dtype)
+    node = site.source(value, "broadcast")
+    if node is not None:
+        places = {place: dim for dim, place in enumerate(_places(shape)) if place[0] != 1}
+        wanted = _places(value.type.shape)
+        first = dict(node.attributes)["dims"]
+        assert isinstance(first, tuple)
+        dims = [places.get(wanted[int(dim)]) for dim in first]
+        if None not in dims:
+            return site.apply(
+                "broadcast", node.inputs[0], shape=shape, dims=tuple(dim for dim in dims if dim is not None)
+            )
+    return site.apply("reshape", value, shape=shape)
+
+
+def _places(shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Size and row-major stride of each dimension: dimensions that agree in both are the same after a reshape."""
+    return list(zip(shape, row_major(shape)))
 
 
 def _int(values: object, position: int) -> int:

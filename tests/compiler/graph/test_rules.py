@@ -51,6 +51,11 @@ def _pad(m: _Maker, x: Value, low: int, interior: int = 0, value: Any = 0.0) -> 
     return m.pad(x, low=(low, 0), high=(0, 0), interior=(interior, 0), value=value)
 
 
+def _dot(m: _Maker) -> Value:
+    left = m.reshape(m.x, shape=(1, 4, 3))
+    return m.dot(left, m.permute(left, dims=(0, 2, 1)))
+
+
 _ONES = (0, 0), _SHAPE
 
 #: For each rule: where it fires, and where it does not.
@@ -154,6 +159,11 @@ CASES: dict[str, tuple[Case, Case]] = {
         (F32, lambda m: m.select(m.permute(m.b, dims=(1, 0)), m.permute(m.x, dims=(1, 0)),
                                  m.permute(m.y, dims=(1, 0)))),
         (F32, lambda m: m.neg(m.permute(m.x, dims=(1, 0))))),
+    "elementwise-of-reshape": (
+        (F32, lambda m: m.select(m.lt(m.reshape(_dot(m), shape=(2, 2, 4)), m.builder.one(
+            "full", value=1.0, shape=(2, 2, 4), dtype=F32)), m.reshape(_dot(m), shape=(2, 2, 4)),
+            m.broadcast(m.reshape(_slice(m, m.x, (0, 0), (4, 1)), shape=(4,)), shape=(2, 2, 4), dims=(2,)))),
+        (F32, lambda m: m.add(m.reshape(m.reshape(_dot(m), shape=(16,)), shape=(1, 4, 4)), _dot(m)))),
 }  # fmt: skip
 
 
