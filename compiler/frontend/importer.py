@@ -127,7 +127,7 @@ class Importer:
                 keywords = {
                     key: self._argument(value) for key, value in node.kwargs.items() if key not in _ABOUT_MEMORY
                 }
-                made = conversion(Context(name, self.builder, results), *arguments, **keywords)
+                made = conversion(Context(name, self.builder, results, _used(node)), *arguments, **keywords)
         except IllTyped as error:
             raise Unsupported(str(error), name) from error
         except Unsupported as error:
@@ -188,6 +188,15 @@ class Importer:
 
     def _tensor(self, made: Tensor, fake: torch.Tensor) -> Tensor:
         return Tensor(self.builder, made.value, (tuple(fake.stride()), int(fake.storage_offset())))
+
+
+def _used(node: FxNode) -> set[int]:
+    """The numbers of a node's outputs that others use."""
+    return {
+        int(user.args[1]) if user.target is operator.getitem else 0  # type: ignore[arg-type]
+        for user in node.users
+        if user.target is not operator.getitem or user.users
+    }
 
 
 def check_tensor(tensor: torch.Tensor, name: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -58,10 +58,12 @@ class Context:
     ``results`` are fake tensors, one for each output: what shapes and dtypes eager gives.
     """
 
-    def __init__(self, operator: str, builder: Builder, results: Sequence[Any]):
+    def __init__(self, operator: str, builder: Builder, results: Sequence[Any], used: Collection[int] = (0,)):
         self.operator = operator
         self.builder = builder
         self.results = results
+        #: The numbers of the outputs that anything uses.
+        self.used = used
 
     @property
     def name(self) -> str:

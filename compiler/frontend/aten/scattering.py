@@ -207,6 +207,45 @@ def masked_index_put(c: Context, x: Tensor, mask: Tensor, indices: Sequence[Tens
     return x.scatter("add", updates, advanced(c, x, clamped, shape))
 
 
+@aten("_embedding_bag.default", "_embedding_bag_forward_only.default")
+def embedding_bag(
+    c: Context,
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int = -1,
+) -> Sequence[Tensor | None]:
+    """The sum (mode 0), mean (1) or maximum (2) of each bag's rows; bag b starts at ``offsets[b]``."""
+    if set(c.used) > {0}:
+        raise c.unsupported("results that only its derivative needs")
+    bags, width = c.shape
+    weight = weight.cast(c.computing)
+    count = indices.elements
+    if not bags or not count:
+        return c.full(0.0), None, None, None
+    pairs = (count, bags)
+    begun = offsets.cast(I64).slice(0, 0, bags).broadcast(pairs, [1]) <= c.iota(0, pairs)
+    bag = begun.cast(I64).sum((1,)) - 1
+    kept = indices.cast(I64).differs(padding_idx)
+    shape = (count, width)
+    column = c.iota(1, shape)
+    rows = weight.gather([indices.cast(I64).broadcast(shape, [0]), column])
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.cast(rows.dtype).broadcast(shape, [0])
+    operator, start = ("max", -math.inf) if mode == 2 else ("add", 0.0)
+    rows = kept.broadcast(shape, [0]).where(rows, start)
+    made = c.full(start).scatter(operator, rows, [bag.broadcast(shape, [0]), column])
+    if mode:
+        sizes = c.full(0, (bags,), I64).scatter("add", kept.cast(I64), [bag]).broadcast(c.shape, [0])
+        made = sizes.equals(0).where(0.0, made) if mode == 2 else made / sizes.maximum(1).cast(made.dtype)
+    return made, None, None, None
+
+
 @aten("embedding_dense_backward.default")
 def embedding_dense_backward(
     c: Context, grad: Tensor, indices: Tensor, count: int, padding_idx: int, scale_grad_by_freq: bool

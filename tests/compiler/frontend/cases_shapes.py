@@ -188,6 +188,14 @@ for _accumulate in (True, False):
     )
 case("index_put", (t(3), [torch.tensor([1, 1, 1])], t(3), True))
 case("put", (t(3, 4), torch.tensor([1, -1]), t(2)), (t(3, 4), torch.tensor([1, 1]), t(2), True))
+OFFSETS = torch.tensor([0, 2, 2, 5])
+for _mode in (0, 1, 2):
+    case(
+        "_embedding_bag _embedding_bag_forward_only",
+        (t(5, 3), index(5, 7), OFFSETS, False, _mode),
+        (t(5, 3), torch.tensor([1, 4, 1, 0]), torch.tensor([0, 2, 4]), False, _mode, False, None, True, 1),
+    )
+case("_embedding_bag", (t(5, 3), index(5, 7), OFFSETS, False, 0, False, t(7)))
 case("embedding_dense_backward", (t(2, 3, 4), index(5, 2, 3), 5, -1, False), (t(3, 4), index(5, 3), 5, 2, False))
 
 # ------------------------------------------------------------------------------------------------------------ linear

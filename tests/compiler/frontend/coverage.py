@@ -126,6 +126,17 @@ def markdown(found: Sequence[Entry]) -> str:
     return "\n".join(lines)
 
 
+PREFACE = """# Operators of misfold's own compiler
+
+Which of PyTorch's operators the compiler takes, by up to {samples} of PyTorch's own samples (OpInfo) of each in four
+dtypes. Each sample is exported, converted to graph IR, evaluated with numpy and compared with eager. *yes*: all
+samples agree. *2/3*: so many do, the others are refused. *no*: all are refused. *wrong*: one disagrees. Empty: PyTorch
+does not have the operator in that dtype. {summary}
+
+This file is written by `python -m tests.compiler.frontend.coverage > docs/compiler-operators.md`.
+"""
+
+
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="coverage")
     parser.add_argument("--only", nargs="*", default=[])
@@ -142,8 +153,9 @@ def main(arguments: Sequence[str]) -> None:
                     print(f"{entry.operator} {entry.dtype} {kind} ×{count}: {text}", file=sys.stderr, flush=True)
     states = Counter("wrong" if one.faults else "part" if one.reasons and one.passed else "no" if one.reasons else "yes"
                      for one in found)  # fmt: skip
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    print(PREFACE.format(samples=options.samples, summary=f"Of {len(found)} pairs of operator and dtype: {counts}."))
     print(markdown(found))
-    print(f"\n{len(found)} pairs of operator and dtype: {dict(states)}", file=sys.stderr)
 
 
 if __name__ == "__main__":
