@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from misfold.compiler.loops.ir import Binary, Buffer, Const, Expr, Load, Reduce, Store
-from misfold.compiler.loops.operators import identity
+from misfold.compiler.dtypes import DType
+from misfold.compiler.loops.ir import Binary, Buffer, Expr, Load, Reduce, Store
 
 from .attributes import integer, ints
-from .fold import Cell, Indexed, fold, indexed
+from .fold import Cell, Indexed, accumulator, as_type, fold, indexed
 from .nest import Nest
 from .reductions import window_position
 
@@ -24,19 +24,20 @@ def dot(nest: Nest) -> None:
     batch, rows, depth = a.type.shape
     columns = b.type.shape[2]
     dtype = a.type.dtype
-    zero = Const(identity("add", dtype), dtype)
+    initial = accumulator("add", dtype)
+    _, wide, zero = initial
     transposed = depth > 1 and columns > 1 and nest.order_of(b)[-1] == 1
     if columns == 1 or (transposed and rows <= _WORTH_COPYING):
 
         def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
             i, m, n = indexed(at)
-            product = Binary("mul", nest.read(a, (i, m, part[3])), nest.read(b, (i, part[3], n)))
-            nest.emitter.emit(Reduce("add", cells[0].buffer, cells[0].index, product))
+            product = _product(nest.read(a, (i, m, part[3])), nest.read(b, (i, part[3], n)), wide)
+            nest.emitter.emit(cells[0].combined("add", product))
 
         def finish(at: Indexed, cells: Sequence[Cell]) -> None:
-            nest.finish(indexed(at), [cells[0].value])
+            nest.finish(indexed(at), [as_type(cells[0].value, dtype)])
 
-        fold(nest, {0: batch, 1: rows, 2: columns}, [], {3: depth}, [("acc", dtype, zero)], step, finish)
+        fold(nest, {0: batch, 1: rows, 2: columns}, [], {3: depth}, [initial], step, finish)
         return
     packed: Buffer | None = None
     if transposed:
@@ -46,8 +47,12 @@ def dot(nest: Nest) -> None:
     memory = nest.clear(zero)
     with nest.over((batch, rows, columns, depth), (0, 1, 3, 2)) as (i, m, n, k):
         second = nest.read(b, (i, k, n)) if packed is None else Load(packed, (i, k, n))
-        nest.emitter.emit(Reduce("add", memory, (i, m, n), Binary("mul", nest.read(a, (i, m, k)), second)))
+        nest.emitter.emit(Reduce("add", memory, (i, m, n), _product(nest.read(a, (i, m, k)), second, wide)))
     nest.finish_all()
+
+
+def _product(left: Expr, right: Expr, wide: DType) -> Expr:
+    return Binary("mul", as_type(left, wide), as_type(right, wide))
 
 
 def convolution(nest: Nest) -> None:
@@ -59,7 +64,8 @@ def convolution(nest: Nest) -> None:
     groups = integer(nest.node, "groups")
     channels = w.type.shape[1]
     dtype = x.type.dtype
-    zero = Const(identity("add", dtype), dtype)
+    initial = accumulator("add", dtype)
+    _, wide, zero = initial
     spatial = range(2, x.type.rank)
     indices = nest.indices
 
@@ -68,13 +74,13 @@ def convolution(nest: Nest) -> None:
         channel = indices.add(indices.mul(group, channels), part[1])
         place = [window_position(nest, at[dim], part[dim], strides[dim - 2], dilations[dim - 2]) for dim in spatial]
         weight = nest.read(w, (at[1], part[1], *[part[dim] for dim in spatial]))
-        return Binary("mul", nest.read(x, (at[0], channel, *place)), weight)
+        return _product(nest.read(x, (at[0], channel, *place)), weight, wide)
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
-        nest.emitter.emit(Reduce("add", cells[0].buffer, cells[0].index, product(at, part)))
+        nest.emitter.emit(cells[0].combined("add", product(at, part)))
 
     def finish(at: Indexed, cells: Sequence[Cell]) -> None:
-        nest.finish(indexed(at), [cells[0].value])
+        nest.finish(indexed(at), [as_type(cells[0].value, dtype)])
 
     kept = {dim: shape[dim] for dim in nest.order}
     taps = {dim: w.type.shape[dim] for dim in spatial}
@@ -83,9 +89,9 @@ def convolution(nest: Nest) -> None:
     rows = [dim for dim in spatial if shape[dim] > 1 and (plane or dim == spatial[-1])]
     innermost = nest.order_of(x)[-1]
     if not rows or (innermost == 1 and channels > 1):
-        fold(nest, kept, [], {**taps, 1: channels}, [("acc", dtype, zero)], step, finish)
+        fold(nest, kept, [], {**taps, 1: channels}, [initial], step, finish)
     elif channels == 1:
-        fold(nest, kept, rows, {1: channels, **taps}, [("acc", dtype, zero)], step, finish, nest.home)
+        fold(nest, kept, rows, {1: channels, **taps}, [initial], step, finish, nest.home)
     else:
         memory = nest.clear(zero)
         emitter = nest.emitter

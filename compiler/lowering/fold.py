@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from misfold.compiler.dtypes import DType
-from misfold.compiler.loops.ir import Buffer, Const, Expr, Load, Store
+from misfold.compiler.dtypes import F32, DType
+from misfold.compiler.loops.ir import Buffer, Cast, Const, Expr, Load, Reduce, Store
+from misfold.compiler.loops.operators import identity
 
 from .nest import Nest
 from .reader import Index
@@ -27,6 +28,10 @@ class Cell:
     def value(self) -> Expr:
         return Load(self.buffer, self.index)
 
+    def combined(self, op: str, element: Expr) -> Reduce:
+        """The statement that combines an element with what is there."""
+        return Reduce(op, self.buffer, self.index, as_type(element, self.buffer.dtype))
+
 
 #: The index in each of some dimensions.
 Indexed = dict[int, Expr]
@@ -36,6 +41,23 @@ Initial = tuple[str, DType, Const]
 Step = Callable[[Indexed, Indexed, Sequence[Cell]], None]
 #: Emits what is done with the finished cells of a kept index.
 Finish = Callable[[Indexed, Sequence[Cell]], None]
+
+
+def accumulator(op: str, dtype: DType) -> Initial:
+    """Where elements are combined with an operator. Sums and products of f16 and bf16 are made in f32 and rounded once:
+    with so few bits they would soon stop growing."""
+    if dtype.is_float and op in ("add", "mul"):
+        dtype = widened(dtype)
+    return "acc", dtype, Const(identity(op, dtype), dtype)
+
+
+def widened(dtype: DType) -> DType:
+    """The type that sums of floats are made in."""
+    return F32 if dtype.is_float and dtype.bits < 32 else dtype
+
+
+def as_type(value: Expr, dtype: DType) -> Expr:
+    return value if value.dtype == dtype else Cast(dtype, value)
 
 
 def indexed(at: Indexed) -> Index:
@@ -62,13 +84,14 @@ def fold(
         initial: the accumulators.
         step: emits one step of the reduction.
         finish: emits what is to be done with each finished element.
-        home: a buffer over ``kept`` that may be accumulated in, if there is but one accumulator and it is not scalar.
+        home: a buffer over ``kept`` that may be accumulated in, if there is but one accumulator, of its type and not
+            scalar.
     """
     emitter = nest.emitter
     outer = {dim: size for dim, size in kept.items() if dim not in rows}
     inner = {dim: kept[dim] for dim in rows}
     with emitter.loops(outer) as at:
-        if rows and home is not None:
+        if rows and home is not None and home.dtype == initial[0][1]:
             buffers = [home]
             shown = sorted(kept)
         else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from misfold.compiler.dtypes import DType
 from misfold.compiler.graph.ir import Node, Value
-from misfold.compiler.loops.ir import Buffer, Expr, Load, Store
+from misfold.compiler.loops.ir import Buffer, Cast, Const, Expr, Load, Store
 
 from .emitter import Emitter
 from .indices import outer_to_inner
@@ -49,15 +50,18 @@ class Nest:
         """The dimensions of a value that is read, outermost first as they lie in memory."""
         return outer_to_inner(value.type.shape, strides_of(self.reader, value))
 
-    def memory(self) -> Buffer:
-        """A buffer for the operator's only output: its destination, or else a local one."""
+    def memory(self, dtype: DType) -> Buffer:
+        """A buffer for the operator's only output: its destination, or a local one, for instance of a wider type."""
         output = self.node.output
-        self._memory = self.home or self.emitter.allocate(output.name, output.type.dtype, output.type.shape)
-        return self._memory
+        home = self.home
+        if home is None or home.dtype != dtype:
+            home = self.emitter.allocate(output.name, dtype, output.type.shape)
+        self._memory = home
+        return home
 
-    def clear(self, value: Expr) -> Buffer:
+    def clear(self, value: Const) -> Buffer:
         """``memory``, with the value everywhere."""
-        memory = self.memory()
+        memory = self.memory(value.dtype)
         with self.over(memory.shape, self.order) as index:
             self.emitter.emit(Store(memory, index, value))
         return memory
@@ -75,7 +79,8 @@ class Nest:
         """``finish`` for each element of ``memory``."""
         assert self._memory is not None
         with self.over(self._memory.shape, self.order) as index:
-            self.finish(index, [Load(self._memory, index)])
+            made, dtype = Load(self._memory, index), self.node.output.type.dtype
+            self.finish(index, [made if made.dtype == dtype else Cast(dtype, made)])
 
     @contextmanager
     def over(self, shape: Sequence[int], order: Sequence[int] | None = None) -> Iterator[Index]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from misfold.compiler.loops.ir import Buffer, Const, Expr, Reduce
-from misfold.compiler.loops.operators import identity
+from misfold.compiler.loops.ir import Buffer, Expr
 
 from .attributes import integer, ints, text
-from .fold import Cell, Finish, Indexed, Initial, Step, fold, indexed, rows_of
+from .fold import Cell, Finish, Indexed, Initial, Step, accumulator, as_type, fold, indexed, rows_of
 from .nest import Nest
 from .reader import Index
 
@@ -23,17 +22,17 @@ def reduce(nest: Nest) -> None:
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
         element = nest.read(x, indexed(at | part))
-        nest.emitter.emit(Reduce(op, cells[0].buffer, cells[0].index, element))
+        nest.emitter.emit(cells[0].combined(op, element))
 
     def finish(at: Indexed, cells: Sequence[Cell]) -> None:
-        nest.finish(indexed(at), [cells[0].value])
+        nest.finish(indexed(at), [as_type(cells[0].value, dtype)])
 
     fold(
         nest,
         kept,
         rows_of(x.type.shape, order, dims),
         {dim: x.type.shape[dim] for dim in order if dim in dims},
-        [("acc", dtype, Const(identity(op, dtype), dtype))],
+        [accumulator(op, dtype)],
         step,
         finish,
         nest.home,
@@ -48,10 +47,10 @@ def scan(nest: Nest) -> None:
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
         place = indexed(at | part)
-        nest.emitter.emit(Reduce(op, cells[0].buffer, cells[0].index, nest.read(x, place)))
-        nest.finish(place, [cells[0].value])
+        nest.emitter.emit(cells[0].combined(op, nest.read(x, place)))
+        nest.finish(place, [as_type(cells[0].value, dtype)])
 
-    along(nest, dim, [("acc", dtype, Const(identity(op, dtype), dtype))], step)
+    along(nest, dim, [accumulator(op, dtype)], step)
 
 
 def along(nest: Nest, dim: int, initial: Sequence[Initial], step: Step, finish: Finish | None = None) -> None:
@@ -70,12 +69,12 @@ def window(nest: Nest) -> None:
 
     def step(at: Indexed, part: Indexed, cells: Sequence[Cell]) -> None:
         element = nest.read(x, positions(nest, at, part))
-        nest.emitter.emit(Reduce(op, cells[0].buffer, cells[0].index, element))
+        nest.emitter.emit(cells[0].combined(op, element))
 
     def finish(at: Indexed, cells: Sequence[Cell]) -> None:
-        nest.finish(indexed(at), [cells[0].value])
+        nest.finish(indexed(at), [as_type(cells[0].value, dtype)])
 
-    slide(nest, [("acc", dtype, Const(identity(op, dtype), dtype))], step, finish, nest.home)
+    slide(nest, [accumulator(op, dtype)], step, finish, nest.home)
 
 
 def slide(nest: Nest, initial: Sequence[Initial], step: Step, finish: Finish, home: Buffer | None = None) -> None:

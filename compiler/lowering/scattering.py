@@ -14,7 +14,7 @@ def scatter(nest: Nest) -> None:
     x, updates, *positions = nest.node.inputs
     op = text(nest.node, "op")
     emitter = nest.emitter
-    memory = nest.memory()
+    memory = nest.memory(x.type.dtype)
     with nest.over(memory.shape, nest.order) as index:
         emitter.emit(Store(memory, index, nest.read(x, index)))
     with nest.over(updates.type.shape) as index:

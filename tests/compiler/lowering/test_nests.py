@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from misfold.compiler.dtypes import ALL, BOOL, F16, F32, F64, I8, I32, I64, U8
+from misfold.compiler.dtypes import ALL, BF16, BOOL, F16, F32, F64, I8, I32, I64, U8
 from misfold.compiler.errors import AssertionFailed
 from misfold.compiler.graph.arithmetic import NUMPY
 from misfold.compiler.graph.builder import Builder
@@ -236,3 +236,20 @@ def test_composites_are_decomposed(name):
     builder = Builder()
     x = builder.input(_f32(3, 4))
     check(builder.finish([builder.one("relu", builder.one(name, x, dim=1))]))
+
+
+@pytest.mark.parametrize("dtype", [F16, BF16], ids=str)
+def test_narrow_floats_are_summed_in_f32(dtype):
+    def ones(graph):
+        check(graph, [np.ones(value.type.shape, NUMPY[dtype.name]) for value in graph.inputs])
+
+    many = 2500  # in f16, 2048 + 1 is 2048; in bf16, 256 + 1 is 256
+    ones(one("reduce", TensorType(dtype, (2, many)), op="add", dims=(1,)))
+    ones(one("reduce", TensorType(dtype, (many, 2)), op="add", dims=(0,)))
+    ones(one("scan", TensorType(dtype, (many,)), op="add", dim=0))
+    ones(one("window", TensorType(dtype, (many,)), op="add", sizes=(many,), strides=(1,), dilations=(1,)))
+    ones(one("dot", TensorType(dtype, (1, 1, many)), TensorType(dtype, (1, many, 1))))
+    ones(one("dot", TensorType(dtype, (1, 2, many)), TensorType(dtype, (1, many, 2))))
+    geometry = {"strides": (1,), "dilations": (1,), "groups": 1}
+    ones(one("convolution", TensorType(dtype, (1, many, 1)), TensorType(dtype, (1, many, 1)), **geometry))
+    ones(one("convolution", TensorType(dtype, (1, many, 2)), TensorType(dtype, (1, many, 1)), **geometry))
