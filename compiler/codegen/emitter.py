@@ -107,7 +107,7 @@ class Module:
     """What a module is made of, by its parts; helpers are made when they are first used."""
 
     def __init__(self, attributes: str = ""):
-        #: Attributes that all functions have.
+        #: Attributes that all functions have, as the attribute group #0.
         self.attributes = attributes
         self._declarations: dict[str, str] = {}
         self._functions: list[str] = []

@@ -23,7 +23,8 @@ _TASK_BYTES = 64
 
 
 def write_parallel(scope: Scope, loop: For) -> None:
-    e, module = scope.emitter, scope.program.module
+    """Call the body on all threads; what it uses from around it goes along in an array of words, the environment."""
+    e = scope.emitter
     start, stop = scope.value(loop.start), scope.value(loop.stop)
     count = e.select(start.lt(stop), e.arithmetic("udiv", stop - start - 1, loop.step) + 1, 0)
     buffers, variables = _captured(scope, loop)
@@ -41,7 +42,6 @@ def write_parallel(scope: Scope, loop: For) -> None:
     e.begin(failed)
     e.line(f"ret i64 {status.text}")
     e.begin(passed)
-    assert module is e.module
 
 
 def _captured(scope: Scope, loop: For) -> tuple[list[str], list[str]]:

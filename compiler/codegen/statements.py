@@ -18,6 +18,7 @@ from .types import I64
 
 
 def write_block(scope: Scope, block: Iterable[Statement]) -> None:
+    """Write statements at the emitter's current place. Code after an ``Assert`` runs only where it holds."""
     for statement in block:
         _WRITERS[type(statement)](scope, statement)
 
@@ -135,6 +136,7 @@ def _for(scope: Scope, statement: For) -> None:
         case "vectorised":
             _vectorised(inner, statement)
         case "parallel" if scope.program.threads > 1 and not scope.parallel:
+            # Its body is made of statements again.
             from .parallel import write_parallel
 
             write_parallel(inner, statement)
