@@ -11,7 +11,8 @@ Nothing traps and, except where said so, nothing is undefined:
   zero, or so that the remainder is never negative; always q·y + r = x, modulo 2ⁿ (the smallest value divided by −1 is
   itself, remainder 0). An integer division by zero is undefined. For floats ``truncmod`` is C's ``fmod``,
   ``floormod`` is ``fmod`` moved by one divisor where the signs differ (Python's ``%``); NaN for divisor zero;
-  ``floordiv`` is (x − floormod(x, y)) / y rounded to the nearest integer (Python's ``//``), x / y for divisor zero.
+  ``floordiv`` is (x − floormod(x, y)) / y rounded to the nearest integer (Python's ``//``, each step rounded; f16 and
+  bf16 take the steps in f32), x / y for divisor zero.
 * ``shl``, ``shr``: an amount that is negative or not below the width shifts everything out: 0, or for ``shr`` of a
   negative number −1.
 * ``div`` is for floats only and follows IEEE 754, as do ``add``, ``sub``, ``mul``, ``sqrt``: correctly rounded to
