@@ -90,6 +90,10 @@ _ALONG = "shape=(4, 8), dims=(0)"
             [["exp"], ["reduce"], ["broadcast", "div"]], id="softmax",
         ),
         pytest.param(
+            f"e: f32[4, 8] = exp(x) {_SUM}(e) b: f32[4, 8] = broadcast[{_ALONG}](s) d: f32[4, 8] = div(e, b)", "d, e",
+            [["exp"], ["reduce"], ["broadcast", "div"]], id="no output that the group itself waits for",
+        ),
+        pytest.param(
             "e: f32[4, 8] = exp(x) c: f32[8, 8] = concatenate[dim=0](e, y)", "c", [["exp"], ["concatenate"]],
             id="nothing expensive where it may be in vain",
         ),
