@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from misfold.compiler.dtypes import INDEX
 from misfold.compiler.loops.arithmetic import is_exact
@@ -11,7 +12,6 @@ from misfold.compiler.loops.ir import Assert, Binary, Const, Expr, For, Function
 from misfold.compiler.loops.ranges import Ranges
 from misfold.compiler.loops.visit import (
     Block,
-    Names,
     all_expressions,
     map_all_expressions,
     map_blocks,
@@ -40,7 +40,7 @@ class StrengthReduction(LoopPass):
     def run(self, function: Function) -> Function:
         body = _Reducer(self.powers).block(function.body, Ranges())
         if self.induction:
-            body = _scaled(body, Names(function))
+            body = _scaled(body)
         return function if body == function.body else replace(function, body=body)
 
 
@@ -51,11 +51,8 @@ class _Reducer:
     def block(self, block: Block, ranges: Ranges) -> Block:
         result: list[Statement] = []
         for statement in block:
-            here = ranges
-            statement = map_expressions(
-                statement,
-                lambda one: rewrite(one, lambda node: self._reduced(node, here)),  # noqa: B023
-            )
+            reduced = partial(self._reduced, ranges=ranges)
+            statement = map_expressions(statement, partial(rewrite, function=reduced))
             match statement:
                 case Let(var, value):
                     ranges.bind(var, value)
@@ -190,8 +187,8 @@ _RULES: dict[str, Callable[[Binary, Const, Ranges], Expr | None]] = {
 # ------------------------------------------------------------------------------------------------- induction variables
 
 
-def _scaled(block: Block, names: Names) -> Block:
-    return tuple([_scaled_loop(map_blocks(statement, lambda one: _scaled(one, names))) for statement in block])
+def _scaled(block: Block) -> Block:
+    return tuple([_scaled_loop(map_blocks(statement, _scaled)) for statement in block])
 
 
 def _scaled_loop(statement: Statement) -> Statement:
