@@ -250,8 +250,8 @@ def perturbed(look_up: Callable, names: tuple[str, ...]) -> Callable:
 
 def test_only_approximate_buffers_depend_on_functions_that_are(monkeypatch):
     differing = 0
-    for seed in range(50):
-        function, arrays = made(seed, Options(dtypes=(*FLOATS, I64)))
+    for seed in range(70):
+        function, arrays = made(seed, Options(dtypes=(F32,)))
         before = results(function, arrays)
         with monkeypatch.context() as patch:
             patch.setattr(evaluating, "unary", perturbed(arithmetic.unary, APPROXIMATE_UNARY))
