@@ -28,17 +28,20 @@ from .ir import (
 
 Block = tuple[Statement, ...]
 
+_LEAVES = (Const, Var)
+_ONE_OPERAND = (Unary, Cast)
+
 
 def children(expression: Expr) -> tuple[Expr, ...]:
     """The operands of an expression."""
     # Asked of every node by every pass: the most frequent kinds first, and no pattern matching.
-    if isinstance(expression, Const | Var):
+    if isinstance(expression, _LEAVES):
         return ()
     if isinstance(expression, Binary):
         return (expression.left, expression.right)
     if isinstance(expression, Load):
         return expression.indices
-    if isinstance(expression, Unary | Cast):
+    if isinstance(expression, _ONE_OPERAND):
         return (expression.operand,)
     if isinstance(expression, Select):
         return (expression.condition, expression.then, expression.other)
