@@ -131,8 +131,9 @@ PREFACE = """# Operators of misfold's own compiler
 Which of PyTorch's operators the compiler takes, by up to {samples} of PyTorch's own samples (OpInfo) of each in four
 dtypes. Each sample is exported, converted to graph IR, evaluated with numpy and compared with eager. Floats
 that differ from eager may agree with eager's result in a wider type, or with the exported operators run one by one.
-Where eager leaves open which of equal elements an index names, only values are compared. *yes*: all samples agree. *2/3*: so many do, the others are refused. *no*: all are refused. *wrong*: one disagrees. Empty: PyTorch
-does not have the operator in that dtype. {summary}
+Where eager leaves open which of equal elements an index names, only values are compared. *yes*: all samples agree.
+*2/3*: so many do, the others are refused. *no*: all are refused. *wrong*: one disagrees. Empty:
+PyTorch does not have the operator in that dtype. {summary}
 
 This file is written by `python -m tests.compiler.frontend.coverage > docs/compiler-operators.md`.
 """
