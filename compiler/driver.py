@@ -27,15 +27,23 @@ def compile_graph(
         observe: sees the IR at the beginning and after each pass and lowering.
         verify: check the IR after each pass.
 
+    Parameters of the machine code may have fewer dimensions than the graph's: call it with addresses.
+
     Raises:
         PassError: a pass failed, or left IR that breaks a rule: a defect of the compiler.
         PipelineError: an option of the code generator is unknown or out of range.
     """
-    return build(to_loops(graph, pipeline, observe, verify), pipeline)
+    return build(to_loops(graph, pipeline, observe, verify, flat=True), pipeline)
 
 
-def to_loops(graph: Graph, pipeline: Pipeline, observe: Observer | None = None, verify: bool = False) -> Function:
-    """The loop program that a graph becomes; arguments and errors as for ``compile_graph``."""
+def to_loops(
+    graph: Graph, pipeline: Pipeline, observe: Observer | None = None, verify: bool = False, flat: bool = False
+) -> Function:
+    """The loop program that a graph becomes; arguments and errors as for ``compile_graph``.
+
+    ``flat``: parameters have as few dimensions as their memory allows, which makes for simpler loops. Callers then pass
+    addresses, since arrays no longer have the parameters' shapes.
+    """
     observe = observe or _nobody
     observe("input", graph)
     for one in pipeline.graph_passes:
@@ -45,7 +53,7 @@ def to_loops(graph: Graph, pipeline: Pipeline, observe: Observer | None = None, 
                 verify_graph(graph)
         observe(one.name, graph)
     with _Blame("lowering"):
-        function = lower(graph)
+        function = lower(graph, flat_parameters=flat)
         if verify:
             verify_loops(function)
     observe("lowering", function)

@@ -67,7 +67,7 @@ def _entry(entry: Entry) -> tuple[str, Mapping[str, Any]]:
     raise PipelineError(f"not a pass: {entry!r}; write 'name' or ['name', {{'parameter': value}}]")
 
 
-# Lists of passes for the named pipelines. Each begins with what makes graphs small, since all that follows costs time in
+# Lists of passes for the named pipelines. Each begins with what makes graphs small: all that follows costs time in
 # proportion.
 _CLEAN_GRAPH: tuple[Entry, ...] = (
     "decomposition",

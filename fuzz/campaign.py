@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -17,11 +17,14 @@ from typing import Any
 
 from misfold.generators.support import Support
 from misfold.programs.errors import MisfoldError, StoreError, TargetError, UsageError
-from misfold.targets import registry
+from misfold.targets import registry, running
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.protocol import Target
 
+from .coverage import worker
+from .coverage.reached import Reached
+from .coverage.sources import chosen
 from .examine import REFERENCE, Examiner
 from .investigate import Investigator
 from .lane import Lane, Stopped
@@ -89,9 +92,18 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 class Servers:
-    """The fork servers of a campaign: one for making and judging cases, one per family of targets."""
+    """The fork servers of a campaign: one for making and judging cases, one per family of targets.
 
-    def __init__(self, targets: dict[str, Target], folder: Path, limits: Limits):
+    ``coverage`` names the sources of coverage that a family's workers are to arm.
+    """
+
+    def __init__(
+        self,
+        targets: dict[str, Target],
+        folder: Path,
+        limits: Limits,
+        coverage: Mapping[str, Sequence[str]] | None = None,
+    ):
         scratch = folder / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
@@ -109,12 +121,13 @@ class Servers:
         for target in targets.values():
             if target.family not in self.servers:
                 family = [name for name, other in targets.items() if other.family == target.family]
+                sources = ",".join((coverage or {}).get(target.family, ()))
                 self.servers[target.family] = ForkServer(
                     target.family,
-                    ["misfold.targets.running:warm_up_family"],
+                    [running.PRELOAD, *([worker.PRELOAD] if sources else [])],
                     scratch / target.family,
                     limits,
-                    {**environment, "MISFOLD_FAMILY": ",".join(family)},
+                    {**environment, running.FAMILY: ",".join(family), worker.VARIABLE: sources},
                 )
 
     def start(self) -> None:
@@ -198,6 +211,12 @@ class Runner:
         else:
             self.settings = resumed(Settings.from_data(known.settings), self.settings, self.folder)
         self.campaign: Campaign = known
+        before = known.seconds
+        self.reached = (
+            Reached(self.store, known, lambda: before + time.monotonic() - self.started)
+            if self.settings.coverage
+            else None
+        )
         self.done = self.store.finished_blocks(known)
         self.resumed = bool(self.done)
         self.cases_before = self.store.number_of_cases(known)
@@ -215,7 +234,8 @@ class Runner:
         with locked(self.folder), self._signals():
             self.open()
             limits = Limits(seconds=self.settings.case_seconds, memory=self.settings.memory)
-            servers = Servers(self.targets, self.folder, limits)
+            coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
+            servers = Servers(self.targets, self.folder, limits, coverage)
             threads: list[threading.Thread] = []
             try:
                 servers.start()
@@ -254,6 +274,8 @@ class Runner:
     def _sample(self) -> None:
         try:
             self._account()
+            if self.reached is not None:
+                self.reached.flush()
             self.store.add_statistic(self.campaign, time.monotonic() - self.started, self.tally.snapshot())
         except MisfoldError as error:
             self.errors.append(error)
@@ -278,7 +300,7 @@ class Runner:
 
     def _lane(self, servers: Servers, number: int) -> None:
         folder = servers.scratch / f"lane-{number}"
-        examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds)
+        examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)
         investigator = Investigator(
             self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
         )

@@ -12,12 +12,16 @@ from misfold.oracles.reference import Reference
 from misfold.oracles.verdict import Verdict
 from misfold.programs.case import Case
 from misfold.programs.pipeline import Pipeline
+from misfold.targets import running
 from misfold.targets.isolation.answer import Answer
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.isolation.slot import Slot
 from misfold.targets.outcome import Failure, Outcome, TensorValue
 from misfold.targets.protocol import Target
 from misfold.targets.running import outcome_of
+
+from .coverage import worker
+from .coverage.reached import Reached
 
 REFERENCE = "reference"
 BAD = ("proved", "suspect")
@@ -58,7 +62,9 @@ class Examiner:
         targets: Mapping[str, Target],
         folder: Path,
         seconds: float,
+        reached: Reached | None = None,
     ):
+        self.reached = reached
         self.servers, self.targets, self.folder, self.seconds = servers, targets, folder, seconds
         self._slots: dict[str, Slot] = {}
         #: Seconds spent inside targets so far; eager runs with the reference and is counted by the lane.
@@ -102,7 +108,11 @@ class Examiner:
         }
         seconds = self.seconds * (1 + weight / 5)
         server = self.targets[target].family
-        answer = self.call(server, "misfold.targets.running:serve", request, seconds, fresh)
+        if self.reached is None:
+            answer = self.call(server, running.SERVICE, request, seconds, fresh)
+        else:
+            answer = self.call(server, worker.SERVICE, request, seconds, fresh)
+            self.reached.add(answer.data or {})
         outcome = outcome_of(answer)
         self.in_target += outcome.seconds.get("total", answer.seconds)
         return outcome

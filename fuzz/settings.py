@@ -40,7 +40,8 @@ class Settings:
 
     ``seed`` decides every case and pipeline. ``time`` (seconds) and ``count`` (cases) end a run; either may be None.
     ``generator`` holds the generator's options as data. ``case_seconds`` is the limit per case and target,
-    ``memory`` the bytes a worker may take above its fork server.
+    ``memory`` the bytes a worker may take above its fork server. ``coverage`` names what is watched (``auto``: what
+    suits the targets; see ``coverage.sources``).
     """
 
     seed: int
@@ -53,14 +54,20 @@ class Settings:
     default_pipeline_share: float = 0.5
     pipelines: tuple[str, ...] = ()
     triage_share: float = 0.35
+    coverage: tuple[str, ...] = ()
     generator: dict[str, Any] = field(default_factory=dict)
 
     #: Settings that a resumed run may change: they do not decide what a case is.
-    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share")
+    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share", "coverage")
 
     def to_data(self) -> dict[str, Any]:
         """As plain data."""
-        return {**asdict(self), "targets": list(self.targets), "pipelines": list(self.pipelines)}
+        return {
+            **asdict(self),
+            "targets": list(self.targets),
+            "pipelines": list(self.pipelines),
+            "coverage": list(self.coverage),
+        }
 
     @staticmethod
     def from_data(data: dict[str, Any]) -> Settings:
@@ -68,7 +75,8 @@ class Settings:
         known = {item.name for item in fields(Settings)}
         if not set(data) <= known:
             raise UsageError(f"settings of another version of misfold: {', '.join(sorted(set(data) - known))}")
-        return Settings(**{**data, "targets": tuple(data["targets"]), "pipelines": tuple(data.get("pipelines", ()))})
+        tuples = {name: tuple(data.get(name, ())) for name in ("targets", "pipelines", "coverage")}
+        return Settings(**{**data, **tuples})
 
 
 def generator_options(data: dict[str, Any]) -> Options:

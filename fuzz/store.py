@@ -38,7 +38,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from misfold.programs.errors import StoreError
 
-SCHEMA = 2
+SCHEMA = 3
 FILE = "campaign.sqlite"
 
 #: What a finding can be: not yet confirmed; 3 of 3 in fresh processes; not every time; a wrong value that further

@@ -197,3 +197,21 @@ def _passes(entries: Sequence[Any]) -> str:
         calls.append(f"getattr(relax.transform, {name!r}, None) or relax.backend.{name}")
         calls[-1] = f"({calls[-1]})({arguments})"
     return f"[{', '.join(calls)}]"
+
+
+def misfold_source(pipeline: Pipeline) -> str:
+    """misfold's own compiler through ``torch.compile``."""
+    options = pipeline.options
+    settings: dict[str, Any] = {"strict": True}
+    if pipeline.passes is not None:
+        settings["pipeline"] = [[name, dict(parameters)] for name, parameters in pipeline.passes]
+    if options.get("codegen"):
+        settings["codegen"] = dict(options["codegen"])
+    return f"""
+def compile_program(program, inputs):
+    compiled = torch.compile(
+        program, backend="misfold", dynamic={options.get("dynamic", False)}, options={print_literal(settings)}
+    )
+    return lambda tensors: compiled(*tensors)
+
+"""

@@ -158,7 +158,14 @@ def test_what_is_allowed_is_not_reported(path, source):
 
 
 # Distributions whose modules have another name than they.
-DISTRIBUTIONS = {"tvm": "apache-tvm", "tvm_ffi": "apache-tvm-ffi", "sqlalchemy": "SQLAlchemy"}
+DISTRIBUTIONS = {
+    "tvm": "apache-tvm",
+    "tvm_ffi": "apache-tvm-ffi",
+    "sqlalchemy": "SQLAlchemy",
+    "z3": "z3-solver",
+    "iced_x86": "iced-x86",
+    "elftools": "pyelftools",
+}
 
 
 def test_nothing_is_imported_that_is_not_asked_for():
@@ -198,7 +205,7 @@ def test_every_data_file_is_in_the_wheel():
     patterns = PROJECT["tool"]["setuptools"]["package-data"]
     for room in room_folders():
         for file in room.rglob("*"):
-            if file.is_file() and file.suffix != ".py" and "__pycache__" not in file.parts:
+            if file.is_file() and file.suffix not in (".py", ".so") and "__pycache__" not in file.parts:
                 package = f"misfold.{room.name}"
                 inside = file.relative_to(room)
                 assert any(inside.match(pattern) for pattern in patterns.get(package, [])), f"{package}: {inside}"

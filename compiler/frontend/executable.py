@@ -109,6 +109,7 @@ def arrays(imported: Imported, arguments: Sequence[Any]) -> list[np.ndarray]:
     found = []
     for input in imported.inputs:
         tensor = input.bound if input.position is None else arguments[input.position]
+        assert isinstance(tensor, torch.Tensor)
         tensor = tensor.detach().contiguous()
         if tensor.dtype == torch.bfloat16:
             found.append(tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16))

@@ -85,6 +85,13 @@ def run(
     pipelines: Annotated[
         str | None, typer.Option("--pipelines", "-p", help="Only these pipelines (see: misfold targets --pipelines).")
     ] = None,
+    coverage: Annotated[
+        str | None,
+        typer.Option(
+            "--coverage",
+            help="Watch what compilers reach (see: misfold coverage): 'auto', or names as tvm-functions,tvm-blocks.",
+        ),
+    ] = None,
     case_seconds: Annotated[
         float, typer.Option("--case-seconds", min=1, help="Time limit per case and target.")
     ] = 30.0,
@@ -124,6 +131,7 @@ def run(
         case_seconds=case_seconds,
         memory=memory * 2**20,
         pipelines=split(pipelines) or (old.pipelines if old else ()),
+        coverage=split(coverage) or (old.coverage if old else ()),
         generator=generator or (old.generator if old else {}),
     )
     campaign(settings, folder or new_folder(seed))

@@ -1,0 +1,69 @@
+"""Sources by name: ``REGION-functions``, ``REGION-blocks`` and ``PACKAGE-lines``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from misfold.programs.errors import UsageError
+
+from .native.regions import REGIONS
+from .native.source import NativeSource
+from .protocol import Source
+from .python_source import PythonSource
+
+#: What a campaign watches of each target's family unless told otherwise. Functions, not blocks: workers are forked with
+#: all traps armed, and one that meets a hundred thousand of them has spent a quarter of a second in signal handlers.
+DEFAULT = {
+    "tvm": ("tvm-functions",),
+    "onnx": ("onnxruntime-functions",),
+    "inductor": ("torch._inductor-lines",),
+    "misfold": ("misfold.compiler-lines",),
+}
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError unless a source can be called so."""
+    what, _, kind = name.rpartition("-")
+    native = kind in ("functions", "blocks")
+    if not what or (native and what not in REGIONS) or (not native and kind != "lines"):
+        raise UsageError(
+            f"no source of coverage {name!r}; there are REGION-functions and REGION-blocks "
+            f"(regions: {', '.join(REGIONS)}) and PACKAGE-lines (such as torch._inductor-lines)"
+        )
+
+
+def make_source(name: str, cache: Path) -> Source:
+    """The source of this name.
+
+    Raises:
+        UsageError: there can be none.
+        CoverageUnavailable: it does not work with what is installed here.
+    """
+    check_name(name)
+    what, _, kind = name.rpartition("-")
+    if kind == "lines":
+        return PythonSource(what)
+    return NativeSource(what, "blocks" if kind == "blocks" else "functions", cache)
+
+
+def family_of(name: str) -> str:
+    """The family of targets in whose workers a source is armed."""
+    what = name.rpartition("-")[0]
+    known = {"tvm": "tvm", "onnxruntime": "onnx", "torch_cpu": "inductor", "misfold.compiler": "misfold"}
+    return known.get(what, known.get(what.partition(".")[0], "inductor"))
+
+
+def chosen(families: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
+    """Sources by family: those of ``names`` that belong to one of ``families``; ``auto`` stands for ``DEFAULT``."""
+    found: dict[str, list[str]] = {family: [] for family in families}
+    for name in names:
+        if name == "auto":
+            for family in found:
+                found[family] += [item for item in DEFAULT.get(family, ()) if item not in found[family]]
+            continue
+        check_name(name)
+        family = family_of(name)
+        if family in found and name not in found[family]:
+            found[family].append(name)
+    return found
