@@ -30,6 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TVM_NUM_THREADS", "1")
 
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from misfold.compiler.driver import compile_graph
 from misfold.compiler.frontend.entry import import_exported
@@ -115,10 +116,12 @@ def by_tvm(program: Any) -> Any:
 
 def by_inductor(program: Any, inputs: Sequence[Any]) -> Any:
     from torch._inductor.compile_fx import compile_fx_inner
+    from torch._inductor.decomposition import select_decomp_table
 
     torch._inductor.utils.clear_caches()
-    graph_module = program.module().eval()
-    traced = torch.fx.experimental.proxy_tensor.make_fx(graph_module, tracing_mode="fake")(*inputs)
+    module = program.module()
+    table = select_decomp_table()
+    traced = make_fx(lambda *tensors: (module(*tensors),), decomposition_table=table, tracing_mode="fake")(*inputs)
     started = time.perf_counter()
     compiled = compile_fx_inner(traced, list(inputs))
     return 1e3 * (time.perf_counter() - started), compiled

@@ -8,7 +8,7 @@ else's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from misfold.programs.errors import TargetError
 from misfold.programs.graph import Graph
@@ -66,7 +66,6 @@ class Misfold(Target):
         import torch._dynamo
 
         from misfold.compiler.errors import PipelineError
-        from misfold.compiler.errors import Unsupported as CompilerUnsupported
         from misfold.compiler.frontend.backend import Settings, backend
         from misfold.compiler.pipelines import from_data, named
 
@@ -81,23 +80,37 @@ class Misfold(Target):
         except PipelineError as error:
             raise TargetError(f"{self.name}, pipeline {pipeline.name!r}: {error}") from error
         compile_module = backend(Settings(chosen, strict=True))
+        dynamic = pipeline.options.get("dynamic", False)
         try:
-            return compile_with(compile_module, graph, inputs, pipeline.options.get("dynamic", False))
+            compiled = compile_with(compile_module, graph, inputs, dynamic)
         except Exception as error:
-            cause = getattr(error, "inner_exception", error)
-            if isinstance(cause, CompilerUnsupported):
-                raise Unsupported(cause.reason, cause.operator) from error
-            if not isinstance(error, Unsupported) and not _ours(cause):
-                # Dynamo and AOTAutograd are judged by the targets that are theirs.
-                raise Unsupported(
-                    f"torch.compile failed before the compiler: {type(cause).__name__}: {cause}"
-                ) from error
-            raise
+            _raise_told_apart(error)
+
+        def run(tensors: Sequence[Any]) -> Sequence[Any]:
+            try:
+                return compiled(tensors)
+            except Exception as error:
+                _raise_told_apart(error)
+
+        return run
 
     def script(self, graph: Graph, pipeline: Pipeline) -> str:
         from .sources import misfold_source
 
         return misfold_source(pipeline)
+
+
+def _raise_told_apart(error: Exception) -> NoReturn:
+    """Raise the exception, as Unsupported where the compiler says so or has no part in it."""
+    from misfold.compiler.errors import Unsupported as CompilerUnsupported
+
+    cause = getattr(error, "inner_exception", error)
+    if isinstance(cause, CompilerUnsupported):
+        raise Unsupported(cause.reason, cause.operator) from error
+    if not isinstance(error, Unsupported) and not _ours(cause):
+        # Dynamo and AOTAutograd are judged by the targets that are theirs.
+        raise Unsupported(f"torch.compile failed outside of the compiler: {type(cause).__name__}: {cause}") from error
+    raise error
 
 
 def _ours(error: BaseException) -> bool:

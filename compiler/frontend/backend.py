@@ -149,7 +149,7 @@ def _boxed(function: Callable[..., Any]) -> Callable[[list[Any]], Any]:
 
 
 class _Specialising:
-    """A graph with symbolic sizes: traced and compiled anew for each set of sizes and strides that it is called with."""
+    """A graph with symbolic sizes: traced and compiled anew for each set of sizes and strides that it meets."""
 
     def __init__(self, module: Any, settings: Settings):
         self._module = module

@@ -11,11 +11,12 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import GraphModule
 from torch.fx import Node as FxNode
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.ir import Graph, Node, Value
 
-from .imported import Computed, Constant, Imported, Input, Mutation, Output, Passed
+from .imported import Computed, Constant, Imported, Input, Mutation, Output, Passed, View
 from .importer import Importer, returned
 from .layout import has_own_places, strides_of
 from .tensor import Tensor
@@ -149,7 +150,20 @@ class _Program:
         elif node in self.input_of and node not in dict(self.importer.written):
             self.outputs.append(Passed(self._input_number(node)))
         else:
-            self.outputs.append(self._computed(node, value))
+            self.outputs.append(self._view(node) or self._computed(node, value))
+
+    def _view(self, node: FxNode) -> View | None:
+        """The result as a view of an input that the program does not write, if it is one."""
+        result = node.meta["val"]
+        written = dict(self.importer.written)
+        for placeholder in self.input_of:
+            given = placeholder.meta.get("val")
+            if not isinstance(given, torch.Tensor) or placeholder in written or given.dtype != result.dtype:
+                continue
+            if StorageWeakRef(given.untyped_storage()) == StorageWeakRef(result.untyped_storage()):
+                offset = int(result.storage_offset()) - int(given.storage_offset())
+                return View(self._input_number(placeholder), tuple(result.shape), tuple(result.stride()), offset)
+        return None
 
     def _input_number(self, node: FxNode) -> int:
         if node not in self.input_of:

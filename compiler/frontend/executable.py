@@ -10,7 +10,7 @@ import torch
 
 from misfold.compiler.codegen import Compiled
 
-from .imported import Computed, Constant, Imported, Mutation, Passed
+from .imported import Computed, Constant, Imported, Mutation, Passed, View
 from .types import TO_TORCH
 
 
@@ -67,6 +67,8 @@ class Executable:
                 return value
             case Passed(input):
                 return inputs[input]
+            case View(input, shape, strides, offset):
+                return inputs[input].as_strided(shape, strides, inputs[input].storage_offset() + offset)
             case Computed(number, dtype, shape, strides):
                 tensor = outputs[number]
                 if tuple(tensor.stride()) == strides or (tensor.numel() == 0 and tuple(tensor.shape) == shape):

@@ -46,13 +46,24 @@ class Passed:
 
 
 @dataclass(frozen=True)
+class View:
+    """A result that is a view of an input, and not of memory of its own: AOTAutograd leaves some of these to the
+    backend. ``offset`` counts elements from the input's first."""
+
+    input: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+
+@dataclass(frozen=True)
 class Constant:
     """A result that is no tensor."""
 
     value: Number | str | None
 
 
-Output = Computed | Passed | Constant
+Output = Computed | Passed | View | Constant
 
 
 @dataclass(frozen=True)

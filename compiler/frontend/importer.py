@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.fx import Graph as FxGraph
 from torch.fx import Node as FxNode
+from torch.utils._python_dispatch import _disable_current_modes
 
 from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.builder import Builder
@@ -56,7 +57,9 @@ class Importer:
             self.bound[made.value.name] = tensor
             return made
         dtype = dtype_of(tensor.dtype)
-        values = tuple(tensor.detach().flatten().tolist())
+        # AOTAutograd traces with fake tensors, which this one is not.
+        with _disable_current_modes():
+            values = tuple(tensor.detach().flatten().tolist())
         if tensor.numel() == 1:
             value = self.builder.one("full", value=values[0], shape=tuple(tensor.shape), dtype=dtype)
         else:
