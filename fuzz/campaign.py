@@ -94,15 +94,20 @@ def locked(folder: Path) -> Iterator[None]:
 class Servers:
     """The fork servers of a campaign: one for making and judging cases, one per family of targets.
 
-    ``coverage`` names the sources of coverage that a family's workers are to arm.
+    ``coverage`` names the sources of coverage that a family's workers are to arm. ``preload`` is what a family's server
+    calls once, with the names of the family's targets in the environment variable ``variable``; ``making`` what the
+    server for making cases does.
     """
 
     def __init__(
         self,
-        targets: dict[str, Target],
+        targets: Mapping[str, Any],
         folder: Path,
         limits: Limits,
         coverage: Mapping[str, Sequence[str]] | None = None,
+        preload: str = running.PRELOAD,
+        variable: str = running.FAMILY,
+        making: str = "misfold.fuzz.produce:warm_up",
     ):
         scratch = folder / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
@@ -115,19 +120,17 @@ class Servers:
         }
         for path in environment.values():
             Path(path).mkdir(parents=True, exist_ok=True)
-        self.servers = {
-            REFERENCE: ForkServer(REFERENCE, ["misfold.fuzz.produce:warm_up"], scratch / REFERENCE, limits, environment)
-        }
+        self.servers = {REFERENCE: ForkServer(REFERENCE, [making], scratch / REFERENCE, limits, environment)}
         for target in targets.values():
             if target.family not in self.servers:
                 family = [name for name, other in targets.items() if other.family == target.family]
                 sources = ",".join((coverage or {}).get(target.family, ()))
                 self.servers[target.family] = ForkServer(
                     target.family,
-                    [running.PRELOAD, *([worker.PRELOAD] if sources else [])],
+                    [preload, *([worker.PRELOAD] if sources else [])],
                     scratch / target.family,
                     limits,
-                    {**environment, running.FAMILY: ",".join(family), worker.VARIABLE: sources},
+                    {**environment, variable: ",".join(family), worker.VARIABLE: sources},
                 )
 
     def start(self) -> None:
@@ -190,7 +193,7 @@ class Runner:
 
     def __init__(self, folder: Path, settings: Settings, grace: float = GRACE):
         self.folder, self.settings, self.grace = folder, settings, grace
-        self.targets = find_targets(settings.targets)
+        self.targets = self.find_targets(settings.targets)
         self.tally = Tally(settings.targets)
         self.stop = Stop()
         self.pending: deque[Finding] = deque()
@@ -234,8 +237,7 @@ class Runner:
         with locked(self.folder), self._signals():
             self.open()
             limits = Limits(seconds=self.settings.case_seconds, memory=self.settings.memory)
-            coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
-            servers = Servers(self.targets, self.folder, limits, coverage)
+            servers = self.make_servers(limits)
             threads: list[threading.Thread] = []
             try:
                 servers.start()
@@ -299,15 +301,7 @@ class Runner:
             return number
 
     def _lane(self, servers: Servers, number: int) -> None:
-        folder = servers.scratch / f"lane-{number}"
-        examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)
-        investigator = Investigator(
-            self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
-        )
-        lane = Lane(
-            self.settings, self.store, self.campaign, examiner, investigator,
-            self._support(), self.tally, self.pending, self.stop.cut,
-        )  # fmt: skip
+        lane = self.make_lane(servers, servers.scratch / f"lane-{number}")
         try:
             while not self.stop.no_more():
                 lane.triage(self.settings.triage_share)
@@ -324,7 +318,29 @@ class Runner:
             self.errors.append(error)
             self.stop.end()
         finally:
-            examiner.close()
+            lane.examiner.close()
+
+    # -- what depends on the kind of program ---------------------------------------------------------------------------
+
+    def find_targets(self, names: tuple[str, ...]) -> dict[str, Any]:
+        """Instances of the targets of these names."""
+        return find_targets(names)
+
+    def make_servers(self, limits: Limits) -> Servers:
+        """The fork servers, not started yet."""
+        coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
+        return Servers(self.targets, self.folder, limits, coverage)
+
+    def make_lane(self, servers: Servers, folder: Path) -> Any:
+        """A lane with its own workers."""
+        examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)
+        investigator = Investigator(
+            self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
+        )
+        return Lane(
+            self.settings, self.store, self.campaign, examiner, investigator,
+            self._support(), self.tally, self.pending, self.stop.cut,
+        )  # fmt: skip
 
     def _support(self) -> dict[str, Support]:
         tables = {name: Support.load(name, target.versions()) for name, target in self.targets.items()}

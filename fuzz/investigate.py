@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from misfold.oracles.verdict import Verdict
@@ -38,7 +39,9 @@ REDUCTION_LIMITS = 5
 
 
 class Investigator:
-    """Investigates findings of one lane."""
+    """Investigates findings of one lane: those of Graph programs. What depends on the kind of program is in the methods
+    at the end, for other kinds to override.
+    """
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class Investigator:
         self.unverified = unverified
 
     def report(
-        self, case: Case, index: int, target: str, pipeline: Pipeline, outcome: Outcome, verdict: Verdict
+        self, case: Any, index: int, target: str, pipeline: Pipeline, outcome: Outcome, verdict: Verdict
     ) -> Finding | None:
         """Commit a finding; None if the same one was committed and settled before."""
         finding, fresh = self.store.add_finding(
@@ -78,7 +81,7 @@ class Investigator:
     def investigate(self, finding: Finding) -> str:
         """Confirm a committed finding, then file it under a bug or put it aside; the status it got."""
         target = finding.target
-        case = parse_case(finding.text)
+        case = self.parse(finding.text)
         pipeline = case.pipelines[target]
         own = self.examiner.targets[target].own_modules
         failure = None if finding.failure is None else Failure(**finding.failure)
@@ -88,7 +91,7 @@ class Investigator:
         else:
             # Looking into a hang takes minutes; one more that looks alike can wait for a person.
             enough = ESTABLISHED_SPOKEN if finding.kind == "hang" else ESTABLISHED_SILENT
-            bug = self.store.bug_within(target, finding.kind, node_patterns(case.graph))
+            bug = self.store.bug_within(target, finding.kind, self.patterns(case))
         if bug is not None and self.store.count_findings(bug, "confirmed") >= enough:
             why = f"not investigated: looks like B{bug.id}, which is confirmed"
             self.store.file_under_bug(finding, bug.signature, bug.title, self.clock())
@@ -103,8 +106,8 @@ class Investigator:
         if outcome.failure is not None and outcome.kind in SPOKEN:
             signature = error_signature(target, outcome.kind, outcome.failure, own)
         else:
-            signature = silent_signature(target, verdict, outcome, reduced.case.graph)
-        name = title(verdict, outcome, reduced.case.graph)
+            signature = self.silent_signature(reduced)
+        name = self.title(reduced)
         status = self._settle(
             finding,
             status="confirmed",
@@ -113,8 +116,7 @@ class Investigator:
             verdict=verdict.kind,
             explanation=verdict.explanation,
         )
-        patterns = node_patterns(reduced.case.graph)
-        bug, new = self.store.file_under_bug(finding, signature, name, self.clock(), patterns)
+        bug, new = self.store.file_under_bug(finding, signature, name, self.clock(), self.patterns(reduced.case))
         if new:
             self.write_files(bug, reduced)
             self.unverified.append(bug)
@@ -140,20 +142,20 @@ class Investigator:
             reduced.verdict.explanation,
             self.versions,
         )
-        script = export_script(reduced.case, self.examiner.targets[bug.target], heading=heading)
+        script = self.script(reduced, heading)
         folder = self.store.folder / BUGS
         try:
             folder.mkdir(exist_ok=True)
             (folder / f"B{bug.id}.py").write_text(script, encoding="utf-8")
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror}") from error
-        write_case(reduced.case, folder / f"B{bug.id}.case.py")
+        self.write_case(reduced.case, folder / f"B{bug.id}")
 
     def _settle(self, finding: Finding, *, status: str, **columns: Any) -> str:
         self.store.settle_finding(finding, status=status, **columns)
         return status
 
-    def confirm(self, case: Case, target: str, pipeline: Pipeline) -> tuple[Examination | None, list[Any]]:
+    def confirm(self, case: Any, target: str, pipeline: Pipeline) -> tuple[Examination | None, list[Any]]:
         """Examine the case anew in fresh processes; None unless it fails in the same way every time."""
         examinations = []
         for _ in range(CONFIRMATIONS):
@@ -165,7 +167,7 @@ class Investigator:
         steady = len(examinations) == CONFIRMATIONS and all(item.same_failure(first) for item in examinations)
         return (first if steady and first.bad else None), evidence
 
-    def supported(self, case: Case, first: Examination, evidence: list[Any]) -> bool:
+    def supported(self, case: Any, first: Examination, evidence: list[Any]) -> bool:
         """Whether other inputs show the wrong value as well; inputs that eager refuses are passed over."""
         seen = bad = 0
         for seed in range(1, 2 * OTHER_INPUTS + 1):
@@ -200,6 +202,32 @@ class Investigator:
         normal = replace(reduced, graph=reduced.graph.normal(), recipes=_renamed(reduced))
         final = self.examiner.examine(normal, first.target, first.pipeline, fresh=True)
         return final if final.same_failure(first) else first
+
+    # -- what depends on the kind of program ---------------------------------------------------------------------------
+
+    def parse(self, text: str) -> Any:
+        """The case of a finding's text."""
+        return parse_case(text)
+
+    def patterns(self, case: Any) -> list[str]:
+        """What programs that may show the same bug have in common."""
+        return node_patterns(case.graph)
+
+    def silent_signature(self, reduced: Examination) -> str:
+        """Signature of a failure without a message."""
+        return silent_signature(reduced.target, reduced.verdict, reduced.outcome, reduced.case.graph)
+
+    def title(self, reduced: Examination) -> str:
+        """A bug's line in a list."""
+        return title(reduced.verdict, reduced.outcome, reduced.case.graph)
+
+    def script(self, reduced: Examination, heading: str) -> str:
+        """The standalone script that shows a bug."""
+        return export_script(reduced.case, self.examiner.targets[reduced.target], heading=heading)
+
+    def write_case(self, case: Any, path: Path) -> None:
+        """Write a case's file; ``path`` has no suffix yet."""
+        write_case(case, path.with_name(f"{path.name}.case.py"))
 
 
 def _renamed(case: Case) -> dict[str, Any]:

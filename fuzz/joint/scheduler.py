@@ -1,0 +1,101 @@
+"""What to try next, and what to learn from it. Shared by a campaign's lanes."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .bandit import Bandit
+from .corpus import Corpus, Entry
+from .settings import LoopSettings
+
+#: Programs that a mutator may splice from.
+DONORS = 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One step. ``what`` is ``generate``, ``program`` (mutate it) or ``pipeline`` (keep the program, mutate that)."""
+
+    what: str
+    seed: int
+    target: str
+    parent: Entry | None = None
+    mutator: str | None = None
+    donors: tuple[str, ...] = ()
+
+
+class Scheduler:
+    """Makes plans out of the corpus and one random source, and takes results back.
+
+    ``mutators`` maps the names of the program mutators to whether they are general ones.
+    """
+
+    def __init__(self, seed: int, settings: LoopSettings, targets: Sequence[str], mutators: Mapping[str, bool]):
+        self.settings, self.targets = settings, tuple(targets)
+        usable = [name for name, general in mutators.items() if general or settings.specific]
+        self.bandit = Bandit(usable)
+        self.corpora = {target: Corpus(settings.corpus, settings.rarity) for target in targets}
+        self._source = random.Random(f"joint loop {seed}")
+        self._lock = threading.RLock()
+
+    def plan(self) -> Plan:
+        """The next step."""
+        with self._lock:
+            source, settings = self._source, self.settings
+            target = source.choice(self.targets)
+            corpus = self.corpora[target]
+            seed = source.getrandbits(48)
+            mutable = settings.programs or settings.pipelines
+            if not corpus.entries or not mutable or source.random() < settings.fresh:
+                return Plan("generate", seed, target)
+            parent = corpus.choose(source)
+            # The paper's rule: the program, until that has stalled for a while; then the pipeline.
+            stalled = parent.stalls >= settings.stalls
+            if settings.pipelines and (stalled or not settings.programs):
+                donors = tuple(source.choice(corpus.entries).text for _ in range(1))
+                return Plan("pipeline", seed, target, parent, donors=donors)
+            mutator = self.bandit.choose(source) if settings.bandit else source.choice(list(self.bandit.shares()))
+            donors = tuple(source.choice(corpus.entries).text for _ in range(DONORS))
+            return Plan("program", seed, target, parent, mutator, donors)
+
+    def learn(
+        self,
+        plan: Plan,
+        text: str,
+        pipeline: dict[str, Any],
+        new: Iterable[tuple[str, int]],
+        mutator: str | None = None,
+        digest: str = "",
+        valid: bool = True,
+    ) -> Entry | None:
+        """Tell what a plan's case reached for the first time; the entry, if it was kept.
+
+        ``mutator`` is the one that was applied at last, where the planned one found nothing to do. A case that is not
+        ``valid`` (the target refused it, or it is undefined) counts as a stall and is never kept.
+        """
+        earned = tuple(new)
+        with self._lock:
+            if plan.what == "program" and (mutator or plan.mutator):
+                name = mutator or plan.mutator
+                assert name is not None
+                if name in self.bandit.shares():
+                    self.bandit.reward(name, bool(earned))
+            if plan.parent is not None:
+                if plan.what == "pipeline":
+                    # A new pipeline gives the program another chance.
+                    plan.parent.stalls = 0
+                elif not earned:
+                    plan.parent.stalls += 1
+            if not valid or (self.settings.guided and not earned):
+                return None
+            return self.corpora[plan.target].add(
+                text, plan.target, pipeline, earned, plan.parent, mutator or plan.what, digest
+            )
+
+    def size(self) -> int:
+        """Entries in all."""
+        return sum(len(corpus) for corpus in self.corpora.values())
