@@ -9,18 +9,8 @@ from misfold.compiler.frontend.registry import Context, aten
 from misfold.compiler.frontend.tensor import Tensor
 
 from .functions import polynomial
+from .gamma import size_of_sine_of_pi
 
-# Lanczos' approximation with g = 7 and 9 terms, as computed by P. Godfrey (2001): 15 digits right of 1/2.
-_LANCZOS = (
-    676.5203681218851,
-    -1259.1392167224028,
-    771.32342877765313,
-    -176.61502916214059,
-    12.507343278686905,
-    -0.13857109526572012,
-    9.9843695780195716e-6,
-    1.5056327351493116e-7,
-)
 # B(2k) / 2k, k = 7 … 1: the asymptotic series of the digamma function (Abramowitz and Stegun, 6.3.18).
 _DIGAMMA = (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
 # (2k)! / B(2k), k = 1 … 12: Euler and Maclaurin's remainder of the zeta function, as in Cephes' zeta.c.
@@ -38,31 +28,6 @@ _ZETA = (
     1.8152105401943546773e17,
     -7.1661652561756670113e18,
 )
-
-
-@aten("lgamma.default", "special_gammaln.default", "prims.lgamma.default")
-def lgamma(c: Context, x: Tensor) -> Tensor:
-    return log_gamma(x.cast(F64))
-
-
-def log_gamma(x: Tensor) -> Tensor:
-    """log |Γ(x)|, mirrored at 1/2; infinite at 0, -1, -2, … and at infinity."""
-    left = x < 0.5
-    z = left.where(1 - x, x) - 1
-    total = z.full(0.99999999999980993)
-    for number, coefficient in enumerate(_LANCZOS, 1):
-        total = total + z.full(coefficient) / (z + number)
-    t = z + 7.5
-    right = (z + 0.5) * t.log() - t + total.log() + 0.5 * math.log(2 * math.pi)
-    mirrored = math.log(math.pi) - sine_of_pi(x).abs().log() - right
-    poles = (x <= 0) & x.one("floor").equals(x)
-    return (poles | x.is_infinite()).where(math.inf, left.where(mirrored, right))
-
-
-def sine_of_pi(x: Tensor) -> Tensor:
-    """sin(πx), with x reduced before it is multiplied."""
-    rest = x - (x * 0.5).one("round") * 2.0
-    return (rest * math.pi).one("sin")
 
 
 @aten("digamma.default", "special_digamma.default", "special_psi.default", "prims.digamma.default")
@@ -114,7 +79,7 @@ def polygamma(c: Context, n: int, x: Tensor) -> Tensor:
 def trigamma(x: Tensor) -> Tensor:
     left = x < 0.5
     z = left.where(1 - x, x)
-    mirrored = (x.full(math.pi) / sine_of_pi(x)).square()
+    mirrored = (x.full(math.pi) / size_of_sine_of_pi(x)).square()
     shifted = z.full(0.0)
     for _ in range(10):
         shifted = shifted + 1 / z.square()
@@ -157,15 +122,6 @@ def hurwitz_zeta(x: Tensor, q: Tensor) -> Tensor:
     outside = (x < 1) | (q < -22) | ((q <= 0) & ~whole & x.one("floor").differs(x))
     pole = x.equals(1) | ((q <= 0) & whole)
     return (x < 1).where(math.nan, pole.where(math.inf, outside.where(math.nan, total)))
-
-
-@aten("mvlgamma.default", "special_multigammaln.default")
-def mvlgamma(c: Context, x: Tensor, p: int) -> Tensor:
-    x = x.cast(F64)
-    total = x.full(p * (p - 1) / 4 * math.log(math.pi))
-    for number in range(p):
-        total = total + log_gamma(x - number / 2)
-    return total
 
 
 @aten("special_log_ndtr.default")
