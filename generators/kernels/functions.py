@@ -6,8 +6,8 @@ import random as randomness
 from dataclasses import replace
 
 from misfold.compiler.loops.ir import Buffer, Function, Parameter, Role, Statement
+from misfold.programs.kernel_arrays import LARGEST
 
-from .arrays import LARGEST
 from .loops import Loops
 from .options import Options
 from .scope import Scope, State, View, cap
