@@ -97,6 +97,8 @@ class Value:
         return self.emitter.compare("ult", self, other)
 
     def is_nan(self) -> Value:
+        if self.literal is not None:
+            return self.emitter.literal(self.literal != self.literal, of("i1", self.type.lanes))
         return self.emitter.compare("uno", self, self)
 
 
@@ -106,9 +108,11 @@ Operand = Value | int | float
 class Module:
     """What a module is made of, by its parts; helpers are made when they are first used."""
 
-    def __init__(self, attributes: str = ""):
+    def __init__(self, attributes: str = "", scales: bool = False):
         #: Attributes that all functions have, as the attribute group #0.
         self.attributes = attributes
+        #: Whether the host scales by powers of two in one instruction.
+        self.scales = scales
         self._declarations: dict[str, str] = {}
         self._functions: list[str] = []
         self.helpers: set[str] = set()
@@ -293,7 +297,10 @@ class Emitter:
         lanes = max(one.type.lanes for one in operands if isinstance(one, Value))
         values = [one if isinstance(one, Value) else self.literal(one, first.type) for one in operands]
         values = [self.broadcast(one, lanes) for one in values]
-        return self.call(f"llvm.{name}.{values[0].type.mangled}", values, type.with_lanes(lanes), flags)
+        overloads = [values[0].type.mangled]
+        if name == "ldexp":
+            overloads.append(values[1].type.mangled)
+        return self.call(f"llvm.{name}.{'.'.join(overloads)}", values, type.with_lanes(lanes), flags)
 
     def call(self, name: str, operands: list[Value], type: Type, flags: str = "", declare: bool = True) -> Value:
         if declare:

@@ -40,6 +40,7 @@ def head() -> str:
         return f'target datalayout = "{layout}"\ntarget triple = "{llvm.get_process_triple()}"'
 
 
+@cache
 def features() -> frozenset[str]:
     """What the host's processor has, in LLVM's words."""
     with _lock:
@@ -62,8 +63,8 @@ def _optimise(module: Any, machine: Any, options: Options) -> None:
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     if options.level:
+        # Instruction selection combines instructions too: to do it before costs more than it brings.
         passes.add_sroa_pass()
-        passes.add_instruction_combine_pass()
     passes.run(module, builder)
 
 

@@ -18,9 +18,11 @@ from .statements import strides_of, write_block
 from .types import I64, PTR
 
 
-def write_module(function: Function, options: Options, head: str, attributes: str) -> tuple[str, Program]:
-    """``head`` is the module's target, ``attributes`` what all its functions have."""
-    module = Module(attributes)
+def write_module(
+    function: Function, options: Options, head: str, attributes: str, scales: bool = False
+) -> tuple[str, Program]:
+    """``head`` is the module's target, ``attributes`` what all its functions have, ``scales`` as in ``Module``."""
+    module = Module(attributes, scales)
     layout = lay_out(function.body, options.threads)
     flags = "contract " if options.contract else ""
     program = Program(module, layout, options.threads, options.bounds_checked, flags)

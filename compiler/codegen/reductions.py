@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 from misfold.compiler.dtypes import DType
 
 from . import floats
-from .emitter import Value
+from .emitter import Value, select
 
 
 def across_lanes(op: str, value: Value, dtype: DType) -> Value:
     """All lanes combined; the language leaves the order of float sums and products open."""
     e, scalar = value.emitter, value.type.scalar
-    if dtype.is_float and (dtype.bits == 16 or op in ("min", "max")):
-        return _halving(op, value, dtype)
+    if dtype.is_float and op in ("min", "max"):
+        # NaN is looked for once, in all lanes.
+        return e.select(e.any(value.is_nan()), math.nan, _halving(value, _smaller if op == "min" else _larger))
+    if dtype.is_float and dtype.bits == 16:
+        # Rounded after each step, which LLVM's reductions do not do for our 16-bit floats.
+        return _halving(value, lambda x, y: floats.binary(op, x, y, dtype))
     name = op
     if op in ("min", "max"):
         name = ("s" if dtype.is_signed else "u") + op
@@ -22,16 +29,27 @@ def across_lanes(op: str, value: Value, dtype: DType) -> Value:
     return e.call(f"llvm.vector.reduce.{name}.{value.type.mangled}", [value], scalar)
 
 
-def _halving(op: str, value: Value, dtype: DType) -> Value:
-    """Lanes are combined pairwise, rounded after each step: what LLVM's reductions do not do for our 16-bit floats."""
+def _smaller(x: Value, y: Value) -> Value:
+    return select(y.lt(x), y, x)
+
+
+def _larger(x: Value, y: Value) -> Value:
+    return select(y.gt(x), y, x)
+
+
+def _halving(value: Value, combine: Callable[[Value, Value], Value]) -> Value:
+    """Lanes are combined pairwise."""
     e = value.emitter
     rest = None
     while (lanes := value.type.lanes) > 1:
         half = lanes // 2
         if lanes % 2:
             odd = e.lane(value, lanes - 1)
-            rest = odd if rest is None else floats.binary(op, rest, odd, dtype)
+            rest = odd if rest is None else combine(rest, odd)
+        if half == 1:
+            value = combine(e.lane(value, 0), e.lane(value, 1))
+            break
         low, high = e.shuffle(value, list(range(half))), e.shuffle(value, list(range(half, 2 * half)))
-        value = floats.binary(op, low, high, dtype)
+        value = combine(low, high)
     last = e.lane(value, 0)
-    return last if rest is None else floats.binary(op, rest, last, dtype)
+    return last if rest is None else combine(rest, last)

@@ -7,7 +7,7 @@ import math
 
 from misfold.compiler.codegen.emitter import Value, absolute, copysign, fma, select, square_root
 
-from .exponentials import exp_in, expm1_in
+from .exponentials import exp_in, expm1_in, expm1_inside
 from .logarithms import log1p_in, log_in
 from .precision import WIDE, Precision, narrowed, own, widened
 
@@ -44,7 +44,7 @@ def tanh(x: Value) -> Value:
     p = own(x)
     largest = 10.0 if p.bits == 24 else 22.0
     a = absolute(x)
-    e = expm1_in(select(a.gt(largest), largest, a) * 2.0, p)
+    e = expm1_inside(select(a.gt(largest), largest, a) * 2.0, p)
     return copysign(e / (e + 2.0), x)
 
 

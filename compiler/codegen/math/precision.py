@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from misfold.compiler.codegen.emitter import Value, convert, from_bits
+from misfold.compiler.codegen.emitter import Value, bits, convert, from_bits
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Precision:
     def power_of_two(self, n: Value) -> Value:
         """2ⁿ for an integer n that is a normal number's exponent."""
         return from_bits((n + self.bias) << self.mantissa)
+
+    def power_of_shifted(self, shifted: Value, less: int = 0) -> Value:
+        """2 to the power n − ``less``, for the number ``magic`` + n: the shift leaves nothing of ``magic``."""
+        exponent = bits(shifted) << self.mantissa
+        return from_bits(exponent + ((self.bias - less) << self.mantissa))
 
 
 SINGLE = Precision(24, 23, 127, 1.5 * 2.0**23, (0.693145751953125, 1.428606765330187e-06))
