@@ -366,7 +366,7 @@ def resumed(old: Settings, new: Settings, folder: Path) -> Settings:
         UsageError: something else differs.
     """
     merged = replace(old, **{name: getattr(new, name) for name in Settings.FREE})
-    for name in ("targets", "seed", "generator", "pipelines"):
+    for name in ("targets", "seed", "generator", "pipelines", "kernels", "loop"):
         if getattr(new, name) != getattr(old, name):
             raise UsageError(
                 f"{folder} holds a campaign with {name} {getattr(old, name)!r}, not {getattr(new, name)!r}; "

@@ -53,7 +53,33 @@ class Stopped(Exception):
     """The campaign was asked to stop before the block was finished; the block does not count."""
 
 
-class Lane:
+class Triage:
+    """The part of a lane's work that settles findings. Lanes share the queues."""
+
+    def __init__(self, investigator: Investigator, tally: Tally, pending: deque[Finding]):
+        self.investigator, self.tally, self.pending = investigator, tally, pending
+
+    def triage(self, share: float, once: bool = False) -> None:
+        """Investigate pending findings, then run bugs' scripts, while this has had less than ``share`` of the time."""
+        while self.tally.share("triage") < share:
+            finding = _take(self.pending)
+            # A script takes seconds: it is run only when there is nothing left to confirm.
+            bug = _take(self.investigator.unverified) if finding is None else None
+            if finding is None and bug is None:
+                return
+            start = time.perf_counter()
+            try:
+                if finding is not None:
+                    self.tally.count_finding(self.investigator.investigate(finding))
+                elif bug is not None:
+                    self.investigator.verify(bug)
+            finally:
+                self.tally.spend("triage", time.perf_counter() - start)
+            if once:
+                return
+
+
+class Lane(Triage):
     """Works on blocks until told to stop."""
 
     def __init__(
@@ -68,10 +94,9 @@ class Lane:
         pending: deque[Finding],
         stopping: Callable[[], bool],
     ):
+        super().__init__(investigator, tally, pending)
         self.settings, self.store, self.campaign = settings, store, campaign
-        self.examiner, self.investigator = examiner, investigator
-        self.support, self.tally, self.stopping = support, tally, stopping
-        self.pending = pending
+        self.examiner, self.support, self.stopping = examiner, support, stopping
         self._options = json.dumps(settings.generator, sort_keys=True)
 
     def block(self, number: int, limit: int | None) -> None:
@@ -92,25 +117,6 @@ class Lane:
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
         self.tally.spend("store", time.perf_counter() - start)
-
-    def triage(self, share: float, once: bool = False) -> None:
-        """Investigate pending findings, then run bugs' scripts, while this has had less than ``share`` of the time."""
-        while self.tally.share("triage") < share:
-            finding = _take(self.pending)
-            # A script takes seconds: it is run only when there is nothing left to confirm.
-            bug = _take(self.investigator.unverified) if finding is None else None
-            if finding is None and bug is None:
-                return
-            start = time.perf_counter()
-            try:
-                if finding is not None:
-                    self.tally.count_finding(self.investigator.investigate(finding))
-                elif bug is not None:
-                    self.investigator.verify(bug)
-            finally:
-                self.tally.spend("triage", time.perf_counter() - start)
-            if once:
-                return
 
     def _only(self, number: int) -> dict[str, Any] | None:
         # Blocks take turns: each favours the operators of one target, so that narrow targets see long programs too.

@@ -10,6 +10,8 @@ from misfold.generators.options import Options
 from misfold.programs.errors import UsageError
 
 DEFAULT_TARGETS = ("inductor", "tvm", "onnxruntime")
+#: Of campaigns of kernels.
+KERNEL_TARGETS = ("tvm", "misfold")
 # Cases per block: enough that the quarter of them with a backward pass fill one of Inductor's merged compiles.
 BLOCK = 40
 
@@ -41,7 +43,8 @@ class Settings:
     ``seed`` decides every case and pipeline. ``time`` (seconds) and ``count`` (cases) end a run; either may be None.
     ``generator`` holds the generator's options as data. ``case_seconds`` is the limit per case and target,
     ``memory`` the bytes a worker may take above its fork server. ``coverage`` names what is watched (``auto``: what
-    suits the targets; see ``coverage.sources``).
+    suits the targets; see ``coverage.sources``). ``kernels``: programs are kernels, not graphs; ``loop`` holds what
+    differs from the defaults of ``joint.settings.LoopSettings``.
     """
 
     seed: int
@@ -55,6 +58,8 @@ class Settings:
     pipelines: tuple[str, ...] = ()
     triage_share: float = 0.35
     coverage: tuple[str, ...] = ()
+    kernels: bool = False
+    loop: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
 
     #: Settings that a resumed run may change: they do not decide what a case is.

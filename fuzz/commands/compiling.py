@@ -67,7 +67,7 @@ def compile_program(
         raise UsageError(f"--emit is one of {', '.join(EMIT)}, not {emit!r}")
     try:
         chosen = _pipeline(pipeline)
-        known = {"all", "changed", "input", "lowering", *(one.name for one in chosen.passes)}
+        known = list(dict.fromkeys(["all", "changed", "input", "lowering", *(one.name for one in chosen.passes)]))
         for name in print_after or ():
             if name not in known:
                 raise UsageError(f"--print-after {name}: the pipeline has no such pass; it has: {', '.join(known)}")

@@ -13,7 +13,8 @@ from misfold.programs.errors import UsageError
 
 from ..campaign import Runner
 from ..folders import new_folder
-from ..settings import DEFAULT_TARGETS, Settings, generator_options, parse_duration
+from ..joint.settings import LoopSettings
+from ..settings import DEFAULT_TARGETS, KERNEL_TARGETS, Settings, generator_options, parse_duration
 from ..store import FILE, Store
 from ..view import View, duration
 from .browse import bug_table, make_console, status_line
@@ -85,6 +86,16 @@ def run(
     pipelines: Annotated[
         str | None, typer.Option("--pipelines", "-p", help="Only these pipelines (see: misfold targets --pipelines).")
     ] = None,
+    kernels: Annotated[
+        bool,
+        typer.Option("--kernels", help="Evolve loop programs and pass pipelines together, instead of operator graphs."),
+    ] = False,
+    loop: Annotated[
+        str | None,
+        typer.Option(
+            "--loop", help="Choices of the joint loop, as 'stalls=6,fresh=0.1,guided=false' (with --kernels)."
+        ),
+    ] = None,
     coverage: Annotated[
         str | None,
         typer.Option(
@@ -121,17 +132,26 @@ def run(
     if special_values:
         generator["special_values"] = 0.25
     generator_options(generator)  # an option that does not fit is an error here, not in a worker
+    kernels = kernels or (old.kernels if old else False)
+    choices = loop_choices(loop) if loop is not None else (old.loop if old else {})
+    if loop is not None and not kernels:
+        raise UsageError("--loop is for campaigns of kernels: add --kernels")
+    LoopSettings.from_data(choices)
+    usual = KERNEL_TARGETS if kernels else DEFAULT_TARGETS
+    watched = ("auto",) if kernels and coverage is None else split(coverage)
     seconds = parse_duration(time) if time is not None else (None if count is not None else 300.0)
     settings = Settings(
         seed=seed,
-        targets=split(targets) or (old.targets if old else DEFAULT_TARGETS),
+        targets=split(targets) or (old.targets if old else usual),
         time=seconds,
         count=count,
         jobs=jobs,
         case_seconds=case_seconds,
         memory=memory * 2**20,
         pipelines=split(pipelines) or (old.pipelines if old else ()),
-        coverage=split(coverage) or (old.coverage if old else ()),
+        coverage=old.coverage if old and coverage is None else watched,
+        kernels=kernels,
+        loop=choices,
         generator=generator or (old.generator if old else {}),
     )
     campaign(settings, folder or new_folder(seed))
@@ -146,6 +166,20 @@ def weights(text: str) -> dict[str, float]:
             found[name.strip()] = float(weight or 1)
         except ValueError:
             raise UsageError(f"not a weight: {part!r} (write float32=4)") from None
+    return found
+
+
+def loop_choices(text: str) -> dict[str, Any]:
+    """``"stalls=6,guided=false"`` as ``{"stalls": 6, "guided": False}``."""
+    words: dict[str, Any] = {"true": True, "false": False}
+    found: dict[str, Any] = {}
+    for part in split(text):
+        name, _, value = part.partition("=")
+        value = value.strip()
+        try:
+            found[name.strip()] = words[value] if value in words else float(value) if "." in value else int(value)
+        except ValueError:
+            raise UsageError(f"not a choice: {part!r} (write stalls=6 or guided=false)") from None
     return found
 
 
@@ -164,7 +198,13 @@ def stored(folder: Path | None) -> Settings | None:
 def campaign(settings: Settings, folder: Path) -> None:
     """Run a campaign and print what it found."""
     console = make_console()
-    runner = Runner(folder, settings)
+    runner: Runner
+    if settings.kernels:
+        from ..kernels.campaign import KernelRunner
+
+        runner = KernelRunner(folder, settings)
+    else:
+        runner = Runner(folder, settings)
     versions = ", ".join(
         dict.fromkeys(f"{name} {version}" for t in runner.targets.values() for name, version in t.versions().items())
     )

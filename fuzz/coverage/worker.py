@@ -40,7 +40,10 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     """As ``targets.running.serve``. ``coverage`` maps the name of each source that reached something new in this worker
     to its ``key``, ``size`` and ``points`` (native uint32 numbers); ``no_coverage`` says of those that do not work why.
     """
-    answer = running.serve(request)
+    return _with_coverage(running.serve(request))
+
+
+def _with_coverage(answer: dict[str, Any]) -> dict[str, Any]:
     answer["coverage"] = {
         source.name: {"key": source.key, "size": source.size, "points": np.asarray(points, np.uint32).tobytes()}
         for source in _armed
@@ -49,3 +52,14 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     if _unavailable:
         answer["no_coverage"] = dict(_unavailable)
     return answer
+
+
+#: The service for kernels: that of ``targets.kernels.running``, with coverage in its answer.
+KERNEL_SERVICE = "misfold.fuzz.coverage.worker:serve_kernel"
+
+
+def serve_kernel(request: dict[str, Any]) -> dict[str, Any]:
+    """As ``targets.kernels.running.serve``, with ``coverage`` as ``serve`` has it."""
+    from misfold.targets.kernels import running as kernels
+
+    return _with_coverage(kernels.serve(request))

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 
 @dataclass
@@ -18,7 +19,6 @@ class Entry:
     pipeline: dict[str, object]
     #: What it was the first to reach, as (source, point).
     earned: tuple[tuple[str, int], ...] = ()
-    #: What it reached at all among the points that are counted for rarity: those that it or a sibling earned.
     parent: int | None = None
     mutator: str = "generated"
     #: Mutations of the program in a row that reached nothing new.
@@ -28,6 +28,11 @@ class Entry:
     children: int = 0
     #: Of the outputs: preserving mutators must not change it.
     digest: str = field(default="", repr=False)
+
+    @cached_property
+    def stretches(self) -> frozenset[tuple[str, int]]:
+        """The stretches of 64 points in which it earned any."""
+        return frozenset((source, point // 64) for source, point in self.earned)
 
 
 class Corpus:
@@ -64,21 +69,21 @@ class Corpus:
         )  # fmt: skip
         self._next += 1
         self.entries.append(entry)
-        self._crowd.update(_stretches(entry))
+        self._crowd.update(entry.stretches)
         if parent is not None:
             parent.children += 1
             parent.stalls = 0
         if len(self.entries) > self.limit:
             poorest = min(self.entries[:-1], key=self.energy)
             self.entries.remove(poorest)
-            self._crowd.subtract(_stretches(poorest))
+            self._crowd.subtract(poorest.stretches)
         return entry
 
     def energy(self, entry: Entry) -> float:
         """How much an entry is worth being taken next."""
         if not self.rarity:
             return 1.0
-        rare = sum(1.0 / max(self._crowd[stretch], 1) for stretch in _stretches(entry))
+        rare = sum(1.0 / max(self._crowd[stretch], 1) for stretch in entry.stretches)
         return (0.1 + rare) / (1.0 + entry.chosen)
 
     def choose(self, source: random.Random) -> Entry:
@@ -90,9 +95,5 @@ class Corpus:
     def restore(self, entry: Entry) -> None:
         """Put back an entry of an earlier run."""
         self.entries.append(entry)
-        self._crowd.update(_stretches(entry))
+        self._crowd.update(entry.stretches)
         self._next = max(self._next, entry.number + 1)
-
-
-def _stretches(entry: Entry) -> set[tuple[str, int]]:
-    return {(source, point // 64) for source, point in entry.earned}

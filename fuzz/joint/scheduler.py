@@ -12,7 +12,7 @@ from .bandit import Bandit
 from .corpus import Corpus, Entry
 from .settings import LoopSettings
 
-#: Programs that a mutator may splice from.
+#: Programs that a mutator may splice from, and pipelines likewise.
 DONORS = 3
 
 
@@ -26,6 +26,7 @@ class Plan:
     parent: Entry | None = None
     mutator: str | None = None
     donors: tuple[str, ...] = ()
+    donor_pipelines: tuple[dict[str, Any], ...] = ()
 
 
 class Scheduler:
@@ -56,8 +57,8 @@ class Scheduler:
             # The paper's rule: the program, until that has stalled for a while; then the pipeline.
             stalled = parent.stalls >= settings.stalls
             if settings.pipelines and (stalled or not settings.programs):
-                donors = tuple(source.choice(corpus.entries).text for _ in range(1))
-                return Plan("pipeline", seed, target, parent, donors=donors)
+                others = tuple(source.choice(corpus.entries).pipeline for _ in range(DONORS))
+                return Plan("pipeline", seed, target, parent, donor_pipelines=others)
             mutator = self.bandit.choose(source) if settings.bandit else source.choice(list(self.bandit.shares()))
             donors = tuple(source.choice(corpus.entries).text for _ in range(DONORS))
             return Plan("program", seed, target, parent, mutator, donors)

@@ -1,0 +1,1 @@
+"""Campaigns of Kernel programs: ``misfold run --kernels``."""

@@ -1,0 +1,77 @@
+"""A campaign of kernels: the graph campaign's life, with the joint loop in its lanes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from misfold.mutators.kernels import MUTATORS
+from misfold.mutators.pipelines import Legality
+from misfold.programs.errors import TargetError
+from misfold.targets.isolation.limits import Limits
+from misfold.targets.kernels import registry, running
+
+from ..campaign import Runner, Servers
+from ..coverage.sources import chosen
+from ..joint.scheduler import Scheduler
+from ..joint.settings import LoopSettings
+from . import rows
+from .examine import KernelExaminer
+from .investigate import KernelInvestigator
+from .lane import KernelLane
+
+MAKING = "misfold.fuzz.kernels.produce:warm_up"
+
+
+def find_kernel_targets(names: tuple[str, ...]) -> dict[str, Any]:
+    """Instances of the kernel targets of these names.
+
+    Raises:
+        TargetError: one is unknown or not installed.
+    """
+    targets = {name: registry.get(name) for name in names}
+    for name, target in targets.items():
+        missing = target.missing()
+        if missing is not None:
+            raise TargetError(f"target {name} cannot run here: {missing}; install it with: {target.install}")
+    return targets
+
+
+class KernelRunner(Runner):
+    """A kernel campaign that is running."""
+
+    def find_targets(self, names: tuple[str, ...]) -> dict[str, Any]:
+        return find_kernel_targets(names)
+
+    def open(self) -> None:
+        super().open()
+        loop = LoopSettings.from_data(self.settings.loop)
+        self.scheduler = Scheduler(
+            self.settings.seed, loop, self.settings.targets, {name: one.general for name, one in MUTATORS.items()}
+        )
+        self.legality = {name: Legality(target.pass_space()) for name, target in self.targets.items()}
+        entries, learnt = rows.load(self.store, self.campaign)
+        for entry in entries:
+            self.scheduler.corpora[entry.target].restore(entry)
+        self.scheduler.bandit.load(learnt.get("bandit", {}))
+        for name in self.legality:
+            if f"legality {name}" in learnt:
+                self.legality[name] = Legality.from_data(self.targets[name].pass_space(), learnt[f"legality {name}"])
+
+    def make_servers(self, limits: Limits) -> Servers:
+        coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
+        return Servers(
+            self.targets, self.folder, limits, coverage,
+            preload=running.PRELOAD, variable=running.VARIABLE, making=MAKING,
+        )  # fmt: skip
+
+    def make_lane(self, servers: Servers, folder: Path) -> KernelLane:
+        examiner = KernelExaminer(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)
+        investigator = KernelInvestigator(
+            self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
+        )
+        return KernelLane(
+            self.settings, self.store, self.campaign, examiner, investigator,
+            self.tally, self.pending, self.stop.cut, self.scheduler, self.legality,
+        )  # fmt: skip

@@ -1,0 +1,57 @@
+"""One kernel, one target, one verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from misfold.oracles.kernels import Expected, judge_kernel
+from misfold.oracles.verdict import Verdict
+from misfold.programs.kernel import KernelCase
+from misfold.programs.pipeline import Pipeline
+from misfold.targets.kernels import running
+from misfold.targets.outcome import Failure, Outcome
+from misfold.targets.running import outcome_of
+
+from ..coverage import worker
+from ..examine import REFERENCE, Examination, Examiner
+
+#: Stands for eager's outcome: the interpreter is the reference of a kernel, and it ran.
+DEFINED = Outcome("values")
+
+
+class KernelExaminer(Examiner):
+    """As its base, with the loop IR's interpreter in the place of eager and its float64 reference."""
+
+    #: Points that the last run was the first of the campaign to reach, by source.
+    new: dict[str, list[int]]
+
+    def refer(self, case: Any, fresh: bool = False, repeats: int = 1) -> tuple[Outcome, Any]:
+        request = {"case": case.text}
+        answer = self.call(REFERENCE, "misfold.fuzz.kernels.produce:serve", request, self.seconds, fresh)
+        if answer.data is None:
+            return outcome_of(answer), None
+        expected = Expected.from_data(answer.data["expected"])
+        if expected.undefined is not None:
+            return Outcome("rejected", failure=Failure("undefined", expected.undefined)), expected
+        return DEFINED, expected
+
+    def run(
+        self, case: Any, target: str, pipeline: Pipeline, *, fresh: bool = False, repeats: int = 1, weight: int = 1
+    ) -> Outcome:
+        request = {"target": target, "case": case.text, "pipeline": pipeline.to_data(), "repeats": repeats}
+        service = running.SERVICE if self.reached is None else worker.KERNEL_SERVICE
+        answer = self.call(self.targets[target].family, service, request, self.seconds, fresh)
+        self.new = {} if self.reached is None else self.reached.add(answer.data or {})
+        outcome = outcome_of(answer)
+        self.in_target += outcome.seconds.get("total", answer.seconds)
+        return outcome
+
+    def judge(self, case: Any, target: str, eager: Outcome, reference: Any, outcome: Outcome) -> Verdict:
+        return judge_kernel(case, reference, outcome, wraps=self.targets[target].wraps)
+
+    def still_valid(self, case: KernelCase) -> bool:
+        """Whether the interpreter finds nothing undefined in a case."""
+        return self.refer(case)[0] is DEFINED
+
+
+__all__ = ["DEFINED", "Examination", "KernelExaminer"]

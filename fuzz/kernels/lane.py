@@ -1,0 +1,175 @@
+"""A lane of a kernel campaign: plans, kernels, targets, verdicts, and what the joint loop learns from them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from misfold.mutators.pipelines import Legality, mutate_pipeline
+from misfold.oracles.kernels import Expected
+from misfold.programs.kernel import KernelCase, parse_kernel_case
+from misfold.programs.pipeline import Pipeline
+from misfold.targets.outcome import FAILURES, Outcome
+
+from ..examine import BAD, REFERENCE
+from ..investigate import Investigator
+from ..joint.corpus import Entry
+from ..joint.scheduler import Plan, Scheduler
+from ..lane import Stopped, Triage
+from ..settings import BLOCK, Settings
+from ..store import Campaign, Finding, Store
+from ..tally import Tally
+from . import rows
+from .examine import DEFINED, KernelExaminer
+
+MAKE = "misfold.fuzz.kernels.produce:make"
+
+
+class KernelLane(Triage):
+    """Works on blocks of the joint loop's steps until told to stop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        campaign: Campaign,
+        examiner: KernelExaminer,
+        investigator: Investigator,
+        tally: Tally,
+        pending: deque[Finding],
+        stopping: Callable[[], bool],
+        scheduler: Scheduler,
+        legality: Mapping[str, Legality],
+    ):
+        super().__init__(investigator, tally, pending)
+        self.settings, self.store, self.campaign = settings, store, campaign
+        self.examiner, self.stopping = examiner, stopping
+        self.scheduler, self.legality = scheduler, legality
+
+    def block(self, number: int, limit: int | None) -> None:
+        """Carry out a block of steps and commit what came of them.
+
+        Raises:
+            Stopped: the campaign is to stop; nothing but findings has been committed.
+            StoreError: the store cannot be written.
+        """
+        last = (number + 1) * BLOCK if limit is None else min((number + 1) * BLOCK, limit)
+        indices = range(number * BLOCK, last)
+        plans = [self.scheduler.plan() for _ in indices]
+        items = self._make(plans)
+        valid = sum("text" in item for item in items)
+        self.tally.count_cases(valid, len(items) - valid)
+        cases: list[dict[str, Any]] = []
+        outcomes: list[dict[str, Any]] = []
+        kept: list[Entry] = []
+        for index, plan, item in zip(indices, plans, items, strict=True):
+            if self.stopping():
+                raise Stopped
+            row = {
+                "index": index,
+                "hash": "",
+                "nodes": 0,
+                "exact": True,
+                "gradient": False,
+                "note": item.get("note", ""),
+            }
+            cases.append(row)
+            if "text" not in item:
+                self.scheduler.learn(plan, "", {}, (), valid=False)
+                continue
+            case = parse_kernel_case(item["text"])
+            row["hash"] = case.hash
+            row["note"] = item["mutator"]
+            outcome_row, entry = self._step(index, plan, case, item)
+            outcomes.append(outcome_row)
+            kept += [entry] if entry is not None else []
+        start = time.perf_counter()
+        self.store.finish_block(self.campaign, number, cases, outcomes)
+        learnt = {"bandit": self.scheduler.bandit.to_data()}
+        learnt |= {f"legality {name}": one.to_data() for name, one in self.legality.items()}
+        rows.save(self.store, self.campaign, kept, learnt)
+        self.tally.spend("store", time.perf_counter() - start)
+
+    def _make(self, plans: list[Plan]) -> list[dict[str, Any]]:
+        """What comes of the plans; one that kills the worker is tried alone and then given up."""
+        start = time.perf_counter()
+        seconds = self.settings.case_seconds * (1 + len(plans) / 5)
+        answer = self.examiner.call(REFERENCE, MAKE, {"plans": list(map(_request, plans))}, seconds)
+        self.tally.spend("generate", time.perf_counter() - start)
+        if answer.data is not None:
+            items: list[dict[str, Any]] = answer.data["items"]
+            return items
+        if len(plans) == 1:
+            return [{"note": f"making the kernel failed: {answer.death.message if answer.death else 'no answer'}"}]
+        return [item for plan in plans for item in self._make([plan])]
+
+    def _step(
+        self, index: int, plan: Plan, case: KernelCase, item: dict[str, Any]
+    ) -> tuple[dict[str, Any], Entry | None]:
+        target = plan.target
+        expected = Expected.from_data(item["expected"])
+        digest = hashlib.sha256(item["expected"].get("digest", "").encode()).hexdigest()[:16]
+        pipeline = self._pipeline(plan)
+        start, inside = time.perf_counter(), self.examiner.in_target
+        outcome = self.examiner.run(case, target, pipeline)
+        verdict = self.examiner.judge(case, target, DEFINED, expected, outcome)
+        inside = self.examiner.in_target - inside
+        self.tally.spend("target", inside)
+        self.tally.spend("judge", time.perf_counter() - start - inside)
+        self.tally.count(target, outcome, verdict)
+        legal = outcome.kind not in FAILURES
+        if pipeline.passes is not None:
+            self.legality[target].learn([name for name, _ in pipeline.passes], legal)
+        new = [(source, point) for source, points in self.examiner.new.items() for point in points]
+        entry = self.scheduler.learn(
+            plan,
+            case.text,
+            pipeline.to_data(),
+            new,
+            item["mutator"],
+            digest,
+            valid=legal and outcome.kind != "rejected",
+        )
+        if verdict.kind in BAD:
+            finding = self.investigator.report(case, index, target, pipeline, outcome, verdict)
+            if finding is not None:
+                self.pending.append(finding)
+        return _row(index, target, pipeline, outcome, verdict.kind), entry
+
+    def _pipeline(self, plan: Plan) -> Pipeline:
+        """The pipeline of a step: the parent's, a mutated one, or one of the target's own."""
+        system = self.examiner.targets[plan.target]
+        source = random.Random(plan.seed)
+        own = list(system.pipelines())
+        if plan.parent is None:
+            usual = source.random() < self.settings.default_pipeline_share or len(own) == 1
+            return own[0] if usual else source.choice(own[1:])
+        parent = Pipeline.from_data(plan.parent.pipeline)
+        if plan.what != "pipeline":
+            return parent
+        space = system.pass_space()
+        if self.scheduler.settings.random_pipelines:
+            names = source.choices(sorted(space.passes), k=source.randint(1, 12))
+            return Pipeline("random", {}, tuple((name, {}) for name in names))
+        donors = [Pipeline.from_data(data) for data in plan.donor_pipelines]
+        return mutate_pipeline(parent, source, space, donors, self.legality[plan.target])
+
+
+def _request(plan: Plan) -> dict[str, Any]:
+    request: dict[str, Any] = {"what": plan.what, "seed": plan.seed}
+    if plan.parent is not None:
+        request |= {"text": plan.parent.text, "mutator": plan.mutator, "donors": list(plan.donors)}
+    return request
+
+
+def _row(index: int, target: str, pipeline: Pipeline, outcome: Outcome, verdict: str) -> dict[str, Any]:
+    failure = outcome.failure
+    return {
+        "index": index, "target": target, "pipeline": pipeline.name, "kind": outcome.kind, "verdict": verdict,
+        "seconds": outcome.seconds.get("total", 0.0),
+        "note": "" if failure is None else f"{failure.type}: {failure.message[:200]}",
+    }  # fmt: skip

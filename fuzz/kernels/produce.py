@@ -1,0 +1,64 @@
+"""Services of the workers that make kernels: carry out the joint loop's plans, and interpret what comes of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from misfold.compiler.loops.ir import Function
+from misfold.generators.kernels import Options, generate
+from misfold.mutators.kernels import mutate
+from misfold.oracles.kernels import expect
+from misfold.programs.errors import MisfoldError
+from misfold.programs.kernel import KernelCase, parse_kernel_case
+
+
+def warm_up() -> None:
+    """Import what making kernels needs (this module does) and run it once."""
+    make({"plans": [{"what": "generate", "seed": 0}]})
+
+
+def make(request: dict[str, Any]) -> dict[str, Any]:
+    """Carry out ``plans``: each has ``what``, ``seed``, and for a mutation ``text`` (the parent), ``mutator`` (or None)
+    and ``donors`` (texts).
+
+    Each item of the answer has ``text``, ``mutator``, ``preserves`` and ``expected`` (as of ``Expected.to_data``), or
+    else a ``note`` that says why there is no valid program.
+    """
+    return {"items": [_carry_out(plan) for plan in request["plans"]]}
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """What the interpreter makes of the case ``case``."""
+    return {"expected": expect(parse_kernel_case(request["case"])).to_data()}
+
+
+def _carry_out(plan: dict[str, Any]) -> dict[str, Any]:
+    source = random.Random(plan["seed"])
+    parent = parse_kernel_case(plan["text"]) if "text" in plan else None
+    mutator, preserves = plan["what"], False
+    seed = source.getrandbits(31)
+    if parent is None:
+        function: Function = generate(source, Options())
+    elif plan["what"] == "pipeline":
+        # the same inputs as well: only the pipeline is new
+        function, seed = parent.function, parent.seed
+    else:
+        made = mutate(parent.function, source, _functions(plan["donors"]), plan["mutator"])
+        if made is None:
+            return {"note": f"{plan['mutator']} finds nothing to do"}
+        function, mutator, preserves = made.function, made.mutator, made.preserves
+        seed = parent.seed if preserves else seed
+    try:
+        case = KernelCase(function, seed)
+        expected = expect(case)
+    except MisfoldError as error:
+        return {"note": f"{mutator}: {error}"}
+    if expected.undefined is not None:
+        return {"note": f"{mutator}: undefined: {expected.undefined}"}
+    return {"text": case.text, "mutator": mutator, "preserves": preserves, "expected": expected.to_data()}
+
+
+def _functions(texts: Sequence[str]) -> list[Function]:
+    return [parse_kernel_case(text).function for text in texts]
