@@ -90,7 +90,7 @@ def pointer(emitter: Emitter, base: Value, element: str, distance: Value, *, inb
     if distance.literal == 0:
         return emitter.broadcast(base, distance.type.lanes)
     word = "inbounds " if inbounds else ""
-    return emitter.instruction(
+    return emitter.once(
         f"getelementptr {word}{element}, ptr {base.text}, {distance.type.text} {distance.text}",
         PTR.with_lanes(distance.type.lanes),
     )

@@ -8,7 +8,8 @@ partner, so formulas read as such: ``x * x + 1.0``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from .types import I1, PTR, Type, of
 
@@ -162,6 +163,9 @@ class Emitter:
         self._allocations: list[str] = []
         self._lines: list[str] = []
         self._count = 0
+        # Addresses and index arithmetic that the current place can use, by their text, and the order they came in.
+        self._known: dict[str, Value] = {}
+        self._order: list[str] = []
 
     # ------------------------------------------------------------------------------------------------- text and blocks
 
@@ -177,6 +181,31 @@ class Emitter:
         name = f"%v{self._count}"
         self._lines.append(f"{name} = {text}")
         return Value(self, name, type)
+
+    def once(self, text: str, type: Type) -> Value:
+        """An instruction without effects, which is not written where its value is known."""
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self.instruction(text, type)
+            self._order.append(text)
+        return known
+
+    @contextmanager
+    def nested(self) -> Iterator[None]:
+        """Code that does not dominate what comes behind it: what it computes is not used there."""
+        before = len(self._order)
+        yield
+        for text in self._order[before:]:
+            del self._known[text]
+        del self._order[before:]
+
+    def later(self) -> int:
+        """A place for a line that cannot be written yet; ``fill`` writes it."""
+        self._lines.append("")
+        return len(self._lines) - 1
+
+    def fill(self, place: int, text: str) -> None:
+        self._lines[place] = text
 
     def begin(self, label: str) -> None:
         self._lines.append(f"{label}:")
@@ -225,8 +254,10 @@ class Emitter:
         type = value.type.with_lanes(lanes)
         if value.literal is not None:
             return self.literal(value.literal, type)
-        one = self.instruction(f"insertelement {type.text} poison, {value.type.text} {value.text}, i64 0", type)
-        return self.shuffle(one, [0] * lanes)
+        one = self.once(f"insertelement {type.text} poison, {value.type.text} {value.text}, i64 0", type)
+        return self.once(
+            f"shufflevector {type.text} {one.text}, {type.text} poison, <{lanes} x i32> zeroinitializer", type
+        )
 
     def shuffle(self, value: Value, order: list[int]) -> Value:
         type = value.type.with_lanes(len(order))
@@ -262,6 +293,7 @@ class Emitter:
             known = _fold(opcode, left, right)
             if known is not None:
                 return known
+            return self.once(f"{opcode} {left.type.text} {left.text}, {right.text}", left.type)
         flags = self.flags if opcode in ("fadd", "fsub", "fmul") else ""
         return self.instruction(f"{opcode} {flags}{left.type.text} {left.text}, {right.text}", left.type)
 

@@ -89,7 +89,8 @@ def _reduce_lane_by_lane(scope: Scope, statement: Reduce, place: Place, distance
             then, end = e.fresh("lane"), e.fresh("next")
             e.branch(e.lane(scope.mask, lane), then, end)
             e.begin(then)
-        _update(scope, statement, place, e.lane(distance, lane), e.lane(value, lane), None)
+        with e.nested():
+            _update(scope, statement, place, e.lane(distance, lane), e.lane(value, lane), None)
         if end:
             e.jump(end)
             e.begin(end)
@@ -117,7 +118,8 @@ def _if(scope: Scope, statement: If) -> None:
         then, end = e.fresh("then"), e.fresh("end")
         e.branch(taken, then, end)
         e.begin(then)
-        write_block(inner, block)
+        with e.nested():
+            write_block(inner, block)
         e.jump(end)
         e.begin(end)
 
@@ -160,7 +162,7 @@ def _vectorised(scope: Scope, statement: For) -> None:
 def write_serial(scope: Scope, statement: For, start: Value, stop: Value) -> None:
     """The loop with its test at the end, behind a test of whether it runs at all."""
     e = scope.emitter
-    body, latch, end = e.fresh("loop"), e.fresh("latch"), e.fresh("exit")
+    body, end = e.fresh("loop"), e.fresh("exit")
     constant = start.literal is not None and stop.literal is not None
     if start.literal is not None and stop.literal is not None:
         if start.literal >= stop.literal:
@@ -171,18 +173,19 @@ def write_serial(scope: Scope, statement: For, start: Value, stop: Value) -> Non
     before = e.block
     e.begin(body)
     following = e.fresh("%next")
-    var = e.instruction(f"phi i64 [ {start.text}, %{before} ], [ {following}, %{latch} ]", I64)
+    # The block that jumps back is known once the body is written.
+    phi, var = e.later(), Value(e, e.fresh("%i"), I64)
     scope.values[statement.var.name] = var
-    write_block(scope, statement.body)
-    e.jump(latch)
-    e.begin(latch)
-    if constant or statement.step == 1:
-        e.line(f"{following} = add nsw i64 {var.text}, {statement.step}")
-        again = Value(e, following, I64).lt(stop)
-    else:
-        # The next value may be beyond the largest integer: ask what is left before adding.
-        again = e.compare("ugt", stop - var, statement.step)
-        e.line(f"{following} = add i64 {var.text}, {statement.step}")
+    with e.nested():
+        write_block(scope, statement.body)
+        if constant or statement.step == 1:
+            e.line(f"{following} = add nsw i64 {var.text}, {statement.step}")
+            again = Value(e, following, I64).lt(stop)
+        else:
+            # The next value may be beyond the largest integer: ask what is left before adding.
+            again = e.compare("ugt", stop - var, statement.step)
+            e.line(f"{following} = add i64 {var.text}, {statement.step}")
+    e.fill(phi, f"{var.text} = phi i64 [ {start.text}, %{before} ], [ {following}, %{e.block} ]")
     e.branch(again, body, end)
     e.begin(end)
 
