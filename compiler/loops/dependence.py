@@ -22,7 +22,7 @@ A dependence that is reported may not exist; one that exists is reported.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import gcd
 from typing import Literal
 
@@ -32,7 +32,7 @@ from .collisions import collision, distance_of
 from .constraints import Bounds, Interval, System
 from .ir import Assert, For
 from .ranges import Ranges
-from .visit import statements, substitute_block
+from .visit import statements, substitute_block, with_body
 
 Kind = Literal["flow", "anti", "output", "reduction"]
 #: How the sink's iteration lies to the source's: "<" is later, "*" anything. As in the literature, it is read
@@ -147,7 +147,7 @@ class Fused:
     def with_body_of(self, second: For) -> For:
         """The loop with the statements of another one at its end."""
         body = substitute_block(second.body, {second.var.name: self.loop.var})
-        return replace(self.loop, body=(*self.loop.body, *body))
+        return with_body(self.loop, (*self.loop.body, *body))
 
     def append(self, fused: For) -> None:
         """Go on with a loop that ``with_body_of`` gave."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import is_
+from typing import Any
 
 from .ir import (
     Allocate,
@@ -28,76 +30,85 @@ from .ir import (
 
 Block = tuple[Statement, ...]
 
-_LEAVES = (Const, Var)
-_ONE_OPERAND = (Unary, Cast)
+_LEAVES = (Var, Const)
+
+
+# Asked of every node by every pass, so there is no pattern matching here.
+_OPERANDS: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
+    Const: lambda leaf: (),
+    Var: lambda leaf: (),
+    Binary: lambda node: (node.left, node.right),
+    Load: lambda node: node.indices,
+    Unary: lambda node: (node.operand,),
+    Cast: lambda node: (node.operand,),
+    Select: lambda node: (node.condition, node.then, node.other),
+}
 
 
 def children(expression: Expr) -> tuple[Expr, ...]:
     """The operands of an expression."""
-    # Asked of every node by every pass: the most frequent kinds first, and no pattern matching.
-    if isinstance(expression, _LEAVES):
-        return ()
-    if isinstance(expression, Binary):
-        return (expression.left, expression.right)
-    if isinstance(expression, Load):
-        return expression.indices
-    if isinstance(expression, _ONE_OPERAND):
-        return (expression.operand,)
-    if isinstance(expression, Select):
-        return (expression.condition, expression.then, expression.other)
-    raise TypeError(f"not an expression: {expression!r}")
+    return _OPERANDS[type(expression)](expression)
 
 
 def map_children(expression: Expr, function: Callable[[Expr], Expr]) -> Expr:
     """The expression with ``function`` applied to each operand; the same object if none changes."""
+    if isinstance(expression, Binary):
+        left, right = function(expression.left), function(expression.right)
+        if left is expression.left and right is expression.right:
+            return expression
+        return Binary(expression.op, left, right)
+    if isinstance(expression, _LEAVES):
+        return expression
     old = children(expression)
-    if not old:
-        return expression
     new = tuple([function(child) for child in old])
-    if all(a is b for a, b in zip(old, new)):
+    if all(map(is_, old, new)):
         return expression
-    match expression:
-        case Load(buffer, _):
-            return Load(buffer, new)
-        case Unary(op, _):
-            return Unary(op, new[0])
-        case Cast(dtype, _):
-            return Cast(dtype, new[0])
-        case Binary(op, _, _):
-            return Binary(op, new[0], new[1])
-        case _:
-            return Select(*new)
+    if isinstance(expression, Load):
+        return Load(expression.buffer, new)
+    if isinstance(expression, Unary):
+        return Unary(expression.op, new[0])
+    return Cast(expression.dtype, new[0]) if isinstance(expression, Cast) else Select(*new)
 
 
 def rewrite(expression: Expr, function: Callable[[Expr], Expr]) -> Expr:
     """Apply ``function`` to every node, operands first."""
-    return function(map_children(expression, lambda child: rewrite(child, function)))
+
+    def visit(node: Expr) -> Expr:
+        return function(map_children(node, visit))
+
+    return visit(expression)
 
 
 def expressions_of(statement: Statement) -> tuple[Expr, ...]:
     """The expressions that a statement holds itself, those of statements inside it left out."""
-    match statement:
-        case Let(_, value):
-            return (value,)
-        case Allocate():
-            return ()
-        case Store(_, indices, value) | Reduce(_, _, indices, value):
-            return (*indices, value)
-        case For():
-            return (statement.start, statement.stop)
-        case If(condition, _, _) | Assert(condition, _):
-            return (condition,)
-    raise TypeError(f"not a statement: {statement!r}")
+    return _EXPRESSIONS[type(statement)](statement)
+
+
+_EXPRESSIONS: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
+    Let: lambda let: (let.value,),
+    Allocate: lambda allocate: (),
+    Store: lambda store: (*store.indices, store.value),
+    Reduce: lambda reduce: (*reduce.indices, reduce.value),
+    For: lambda loop: (loop.start, loop.stop),
+    If: lambda choice: (choice.condition,),
+    Assert: lambda check: (check.condition,),
+}
 
 
 def blocks_of(statement: Statement) -> tuple[Block, ...]:
     """The blocks inside a statement."""
-    match statement:
-        case For():
-            return (statement.body,)
-        case If(_, then, other):
-            return (then, other)
+    if isinstance(statement, For):
+        return (statement.body,)
+    if isinstance(statement, If):
+        return (statement.then, statement.other)
     return ()
+
+
+def with_body(loop: For, body: Block) -> For:
+    """The loop around other statements; the same object for the same body."""
+    if body is loop.body:
+        return loop
+    return For(loop.var, loop.start, loop.stop, body, loop.kind, loop.step)
 
 
 def map_expressions(statement: Statement, function: Callable[[Expr], Expr]) -> Statement:
@@ -105,7 +116,7 @@ def map_expressions(statement: Statement, function: Callable[[Expr], Expr]) -> S
     the same object if none changes."""
     old = expressions_of(statement)
     new = tuple([function(expression) for expression in old])
-    if all(a is b for a, b in zip(old, new)):
+    if all(map(is_, old, new)):
         return statement
     match statement:
         case Let(var, _):
@@ -125,48 +136,78 @@ def map_expressions(statement: Statement, function: Callable[[Expr], Expr]) -> S
 
 def map_blocks(statement: Statement, function: Callable[[Block], Block]) -> Statement:
     """The statement with ``function`` applied to each block inside it; the same object if none changes."""
-    match statement:
-        case For(var, start, stop, body, kind, step):
-            new = function(body)
-            return statement if new is body else For(var, start, stop, new, kind, step)
-        case If(condition, then, other):
-            new_then, new_other = function(then), function(other)
-            return statement if new_then is then and new_other is other else If(condition, new_then, new_other)
+    if isinstance(statement, For):
+        return with_body(statement, function(statement.body))
+    if isinstance(statement, If):
+        then, other = function(statement.then), function(statement.other)
+        return (
+            statement if then is statement.then and other is statement.other else If(statement.condition, then, other)
+        )
     return statement
 
 
 def map_all_expressions(block: Iterable[Statement], function: Callable[[Expr], Expr]) -> Block:
-    """A block with ``function`` applied to each whole expression in it, at any depth."""
-    return tuple(
-        [
-            map_blocks(map_expressions(statement, function), lambda inner: map_all_expressions(inner, function))
-            for statement in block
-        ]
-    )
+    """A block with ``function`` applied to each whole expression in it, at any depth; the same object if none changes
+    in a tuple."""
+
+    def visit(inner: Iterable[Statement]) -> Block:
+        new = tuple([map_blocks(map_expressions(statement, function), visit) for statement in inner])
+        return inner if isinstance(inner, tuple) and all(map(is_, inner, new)) else new
+
+    return visit(block)
 
 
-def statements(block: Iterable[Statement]) -> Iterator[Statement]:
+def statements(block: Iterable[Statement]) -> Sequence[Statement]:
     """All statements at any depth, outer before inner, in order."""
+    found: list[Statement] = []
+    _gather(block, found)
+    return found
+
+
+def _gather(block: Iterable[Statement], found: list[Statement]) -> None:
     for statement in block:
-        yield statement
-        for inner in blocks_of(statement):
-            yield from statements(inner)
+        found.append(statement)
+        if isinstance(statement, For):
+            _gather(statement.body, found)
+        elif isinstance(statement, If):
+            _gather(statement.then, found)
+            _gather(statement.other, found)
 
 
-def nodes(expression: Expr) -> Iterator[Expr]:
+# What ``nodes`` has answered, by the identity of the expression, which is kept with it: many passes ask in turn.
+_walked: dict[int, tuple[Expr, tuple[Expr, ...]]] = {}
+_MOST_WALKED = 1 << 14
+
+
+def nodes(expression: Expr) -> Sequence[Expr]:
     """An expression and all below it, from left to right."""
-    todo = [expression]
+    if isinstance(expression, _LEAVES):
+        return (expression,)
+    known = _walked.get(id(expression))
+    if known is not None and known[0] is expression:
+        return known[1]
+    found: list[Expr] = []
+    todo: list[Expr] = [expression]
     while todo:
         node = todo.pop()
-        yield node
-        todo.extend(reversed(children(node)))
+        found.append(node)
+        operands = _OPERANDS[type(node)](node)
+        if operands:
+            todo.extend(operands[::-1])
+    if len(_walked) >= _MOST_WALKED:
+        _walked.clear()
+    result = tuple(found)
+    _walked[id(expression)] = (expression, result)
+    return result
 
 
-def all_expressions(block: Iterable[Statement]) -> Iterator[Expr]:
+def all_expressions(block: Iterable[Statement]) -> Sequence[Expr]:
     """Every expression node in a block, at any depth."""
+    found: list[Expr] = []
     for statement in statements(block):
         for expression in expressions_of(statement):
-            yield from nodes(expression)
+            found += nodes(expression)
+    return found
 
 
 def free_variables(expression: Expr) -> set[str]:
@@ -176,6 +217,8 @@ def free_variables(expression: Expr) -> set[str]:
 
 def substitute(expression: Expr, values: Mapping[str, Expr]) -> Expr:
     """Replace variables by expressions, by name."""
+    if not any(isinstance(node, Var) and node.name in values for node in nodes(expression)):
+        return expression
     return rewrite(expression, lambda node: values.get(node.name, node) if isinstance(node, Var) else node)
 
 
@@ -192,8 +235,13 @@ def replace_buffers(block: Iterable[Statement], buffers: Mapping[str, Buffer]) -
             return Load(buffers[node.buffer.name], node.indices)
         return node
 
+    def in_whole(expression: Expr) -> Expr:
+        if any(isinstance(node, Load) and node.buffer.name in buffers for node in nodes(expression)):
+            return rewrite(expression, in_expression)
+        return expression
+
     def in_statement(statement: Statement) -> Statement:
-        statement = map_expressions(statement, lambda expression: rewrite(expression, in_expression))
+        statement = map_expressions(statement, in_whole)
         if isinstance(statement, Allocate | Store | Reduce) and statement.buffer.name in buffers:
             statement = replace(statement, buffer=buffers[statement.buffer.name])
         return map_blocks(statement, lambda inner: replace_buffers(inner, buffers))

@@ -5,12 +5,10 @@ V. Sarkar and G. R. Gao, *Optimization of Array Accesses by Collective Loop Tran
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from misfold.compiler.dtypes import INDEX
 from misfold.compiler.loops.ir import Allocate, Buffer, For, If, Let, Load, Reduce, Statement, Store
 from misfold.compiler.loops.ranges import Linear, Ranges
-from misfold.compiler.loops.visit import Block, all_expressions, free_variables, map_blocks, statements
+from misfold.compiler.loops.visit import Block, all_expressions, free_variables, map_blocks, statements, with_body
 
 from .regions import Dimension, Indices, names_inside, region, replace_accesses, split, uses_of
 from .simplify import write_linear
@@ -80,7 +78,7 @@ def _contracted(loop: For, buffer: Buffer, ranges: Ranges) -> tuple[For, Allocat
     inner = ranges.inside(loop)
     inside = names_inside(loop)
     uses = uses_of(loop.body, inner).get(buffer.name)
-    if not uses or any(isinstance(n, Load) and n.buffer == buffer for n in all_expressions((replace(loop, body=()),))):
+    if not uses or any(isinstance(n, Load) and n.buffer == buffer for n in all_expressions((with_body(loop, ()),))):
         return None
     where = region(uses, inside, pieces=False)
     if where is None or not any(_separate(dimension, loop, inner) for dimension in where):
@@ -99,7 +97,7 @@ def _contracted(loop: For, buffer: Buffer, ranges: Ranges) -> tuple[For, Allocat
         return tuple(result)
 
     body = replace_accesses(loop.body, buffer.name, small, change)
-    return replace(loop, body=body), Allocate(small)
+    return with_body(loop, body), Allocate(small)
 
 
 def _separate(dimension: Dimension, loop: For, ranges: Ranges) -> bool:

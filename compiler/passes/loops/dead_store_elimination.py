@@ -20,7 +20,7 @@ from misfold.compiler.loops.ir import (
     Var,
 )
 from misfold.compiler.loops.ranges import has_load
-from misfold.compiler.loops.visit import Block, all_expressions, expressions_of, nodes, statements
+from misfold.compiler.loops.visit import Block, all_expressions, expressions_of, nodes, statements, with_body
 from misfold.compiler.passes.base import LoopPass
 
 
@@ -107,7 +107,7 @@ def _swept(block: Block, live: set[str]) -> Block:
             case For():
                 body = _swept(statement.body, live)
                 if any(not isinstance(one, Let | Allocate) for one in body):
-                    result.append(replace(statement, body=body))
+                    result.append(with_body(statement, body))
             case If(condition, then, other):
                 then, other = _swept(then, live), _swept(other, live)
                 if then or other:
@@ -179,7 +179,7 @@ class _Backwards:
         body = self.block(loop.body, after.copy())
         if all(isinstance(one, Let | Allocate) for one in body):
             return None
-        return replace(loop, body=body)
+        return with_body(loop, body)
 
 
 def _loaded(statement: Statement) -> set[str]:

@@ -9,14 +9,7 @@ from heapq import heapify, heappop, heappush
 from misfold.compiler.loops.dependence import dependences
 from misfold.compiler.loops.ir import Allocate, For, Function, Let, Load, Reduce, Statement, Store, Var
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import (
-    Block,
-    Names,
-    all_expressions,
-    renamed,
-    statements,
-    substitute_block,
-)
+from misfold.compiler.loops.visit import Block, Names, all_expressions, renamed, statements, substitute_block, with_body
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .nests import bounds_are_free, reorderable, rewrite_block, rewrite_loops
@@ -64,7 +57,7 @@ class Fission(LoopPass):
             body = rewrite_block(
                 piece.body, ranges.inside(piece), lambda inner, around: self._visit(inner, around, names)
             )
-            result.append(replace(piece, body=body))
+            result.append(with_body(piece, body))
         return result
 
 

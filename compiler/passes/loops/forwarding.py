@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from misfold.compiler.loops.ir import (
     Buffer,
@@ -18,7 +18,7 @@ from misfold.compiler.loops.ir import (
     Var,
 )
 from misfold.compiler.loops.ranges import Ranges, has_load
-from misfold.compiler.loops.visit import Block, Names, map_expressions, rewrite, statements
+from misfold.compiler.loops.visit import Block, Names, map_expressions, rewrite, statements, with_body
 
 #: An index as terms and constant of its linear form.
 Form = tuple[frozenset[tuple[Expr, int]], int]
@@ -105,7 +105,7 @@ class _Forwarder:
                     result.append(statement)
                 case For(_, _, _, body):
                     known.forget_written((body,))  # in the body too: an earlier iteration may have run
-                    result.append(replace(statement, body=self.block(body, known.copy())))
+                    result.append(with_body(statement, self.block(body, known.copy())))
                 case If(condition, then, other):
                     new = If(condition, self.block(then, known.copy()), self.block(other, known.copy()))
                     known.forget_written((then, other))

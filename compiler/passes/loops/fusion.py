@@ -9,7 +9,7 @@ from misfold.compiler.loops.dependence import Fused, independent
 from misfold.compiler.loops.ir import Allocate, Assert, Binary, For, Function, If, Let, Load, Reduce, Statement, Store
 from misfold.compiler.loops.operators import BINARY
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import Block, nodes, statements
+from misfold.compiler.loops.visit import Block, nodes, statements, with_body
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .nests import bounds_are_free, reorderable, size
@@ -83,7 +83,7 @@ class Fusion(LoopPass):
                 case For():
                     body = self._block(statement.body, ranges.inside(statement))
                     if body is not statement.body:
-                        new = replace(statement, body=body)
+                        new = with_body(statement, body)
                 case If(condition, then, other):
                     new_then = self._block(then, ranges.assuming(condition))
                     new_other = self._block(other, ranges.assuming(condition, False))

@@ -35,6 +35,7 @@ from misfold.compiler.loops.visit import (
     nodes,
     renamed,
     statements,
+    with_body,
 )
 from misfold.compiler.passes.base import LoopPass, parameter
 
@@ -94,7 +95,7 @@ class _Motion:
         body = scope.hoist(body, runs)
         if scope.lets:
             self.changed = True
-        loop = loop if body is loop.body else replace(loop, body=body)
+        loop = loop if body is loop.body else with_body(loop, body)
         return (*scope.lets, *self._unswitched(loop, scope, runs))
 
     def _unswitched(self, loop: For, scope: _Scope, runs: bool) -> Block:
@@ -109,11 +110,11 @@ class _Motion:
             other = (*loop.body[:place], *statement.other, *loop.body[place + 1 :])
             self.changed = True
             if not other:
-                return (If(statement.condition, (replace(loop, body=then),)),)
-            copy = renamed((replace(loop, body=other),), self.names)
+                return (If(statement.condition, (with_body(loop, then),)),)
+            copy = renamed((with_body(loop, other),), self.names)
             if not then:
                 return (If(statement.condition, (), copy),)
-            return (If(statement.condition, (replace(loop, body=then),), copy),)
+            return (If(statement.condition, (with_body(loop, then),), copy),)
         return (loop,)
 
 
@@ -142,7 +143,7 @@ class _Scope:
                     new = If(condition, self.hoist(then, False), self.hoist(other, False))
                 case For():
                     runs = certain and self.ranges.truth(Binary("lt", new.start, new.stop)) is True
-                    new = replace(new, body=self.hoist(new.body, runs))
+                    new = with_body(new, self.hoist(new.body, runs))
             if new == statement:
                 new = statement
             changed |= new is not statement

@@ -23,7 +23,7 @@ from misfold.compiler.loops.ir import (
 )
 from misfold.compiler.loops.ranges import Ranges
 from misfold.compiler.loops.verify import trip_count
-from misfold.compiler.loops.visit import Block, free_variables, nodes, statements
+from misfold.compiler.loops.visit import Block, free_variables, nodes, statements, with_body
 
 #: Loops whose bounds lie within this can be given bounds a little further out without any of them wrapping around.
 _MODERATE = 1 << 62
@@ -65,7 +65,7 @@ def rewrite_block(block: Block, ranges: Ranges, visit: Visit) -> Block:
                 new = visit(statement, ranges)
                 if new is None:
                     body = rewrite_block(statement.body, ranges.inside(statement), visit)
-                    new = (replace(statement, body=body),) if body is not statement.body else None
+                    new = (with_body(statement, body),) if body is not statement.body else None
         if new is None or (len(new) == 1 and new[0] is statement):
             result.append(statement)
         else:
@@ -107,7 +107,7 @@ def perfect_nest(loop: For) -> list[For]:
 def rebuilt(loops: Iterable[For], body: Block) -> Block:
     """A perfect nest of the heads of some loops around a body."""
     for loop in reversed(list(loops)):
-        body = (replace(loop, body=body),)
+        body = (with_body(loop, body),)
     return body
 
 

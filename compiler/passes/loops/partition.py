@@ -19,6 +19,7 @@ from misfold.compiler.loops.visit import (
     renamed,
     statements,
     substitute_block,
+    with_body,
 )
 from misfold.compiler.passes.base import LoopPass, parameter
 
@@ -79,7 +80,7 @@ class _Splitter:
         if parts != (loop,):
             self.compared |= _compared_variables(parts)
             return self.block(parts, ranges)  # one iteration split off is no loop any more, but may hold some
-        return (replace(loop, body=self.block(loop.body, ranges.inside(loop))),)
+        return (with_body(loop, self.block(loop.body, ranges.inside(loop))),)
 
     def _parts(self, loop: For, ranges: Ranges) -> Block:
         size = sum(1 for _ in statements(loop.body))

@@ -166,8 +166,13 @@ def replace_accesses(block: Block, name: str, buffer: Buffer, change: Callable[[
             return Load(buffer, change(node.indices))
         return node
 
+    def in_whole(expression: Expr) -> Expr:
+        if any(isinstance(node, Load) and node.buffer.name == name for node in nodes(expression)):
+            return rewrite(expression, in_node)
+        return expression
+
     def in_statement(statement: Statement) -> Statement:
-        statement = map_expressions(statement, lambda expression: rewrite(expression, in_node))
+        statement = map_expressions(statement, in_whole)
         if isinstance(statement, Store | Reduce) and statement.buffer.name == name:
             statement = replace(statement, buffer=buffer, indices=change(statement.indices))
         return map_blocks(statement, lambda inner: tuple([in_statement(one) for one in inner]))

@@ -28,7 +28,7 @@ from misfold.compiler.loops.ir import (
 )
 from misfold.compiler.loops.ranges import Linear, Ranges
 from misfold.compiler.loops.verify import MAX_LANES, trip_count
-from misfold.compiler.loops.visit import Block, Names, nodes, statements
+from misfold.compiler.loops.visit import Block, Names, nodes, statements, with_body
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .contraction import contract
@@ -87,7 +87,7 @@ class _Promotion:
                     result.append(statement)
                 case For() if statement.kind != "vectorised":
                     before, loop, after = self.loop(statement, ranges)
-                    loop = replace(loop, body=self.block(loop.body, ranges.inside(loop)))
+                    loop = with_body(loop, self.block(loop.body, ranges.inside(loop)))
                     result += (*before, loop, *after)
                 case If(condition, then, other):
                     then = self.block(then, ranges.assuming(condition, True))
@@ -120,7 +120,7 @@ class _Promotion:
             shape = _shape(where)
             tile = Buffer(self.names.fresh(f"{name}_{'tile' if shape else 'element'}"), buffer.dtype, shape)
             self.local[tile.name] = tile
-            loop = replace(loop, body=replace_accesses(loop.body, name, tile, partial(_local, where, inside)))
+            loop = with_body(loop, replace_accesses(loop.body, name, tile, partial(_local, where, inside)))
             kinds = _kinds(uses, inside, inner_loops)
             before.append(Allocate(tile))
             if loads:

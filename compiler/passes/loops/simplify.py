@@ -26,7 +26,7 @@ from misfold.compiler.loops.ir import (
 )
 from misfold.compiler.loops.operators import BINARY, identity
 from misfold.compiler.loops.ranges import Linear, Ranges
-from misfold.compiler.loops.visit import Block, map_children, map_expressions, nodes
+from misfold.compiler.loops.visit import Block, map_children, map_expressions, nodes, with_body
 from misfold.compiler.passes.base import LoopPass
 
 from .identities import improve
@@ -111,7 +111,7 @@ class _Simplifier:
         body = self.block(loop.body, ranges.inside(changed))
         if all(isinstance(statement, Let | Allocate) for statement in body):
             return ()
-        return (replace(changed, body=body),)
+        return (with_body(changed, body),)
 
     def _branch(self, branch: If, ranges: Ranges) -> Block:
         condition = self.expression(branch.condition, ranges)

@@ -18,6 +18,7 @@ from misfold.compiler.loops.visit import (
     map_expressions,
     nodes,
     rewrite,
+    with_body,
 )
 from misfold.compiler.passes.base import LoopPass, parameter
 
@@ -59,7 +60,7 @@ class _Reducer:
                 case Assert(condition, _):
                     ranges = ranges.assuming(condition)
                 case For():
-                    statement = replace(statement, body=self.block(statement.body, ranges.inside(statement)))
+                    statement = with_body(statement, self.block(statement.body, ranges.inside(statement)))
                 case If(condition, then, other):
                     then = self.block(then, ranges.assuming(condition, True))
                     statement = If(condition, then, self.block(other, ranges.assuming(condition, False)))

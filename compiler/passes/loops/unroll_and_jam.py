@@ -9,7 +9,7 @@ from misfold.compiler.loops.accesses import Accesses
 from misfold.compiler.loops.dependence import Dependence, each_dependence
 from misfold.compiler.loops.ir import For, Function, Statement, Var
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import Block, Names, renamed, substitute_block
+from misfold.compiler.loops.visit import Block, Names, renamed, substitute_block, with_body
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .nests import bounds_are_free, length, moderate, plus, rewrite_loops, size
@@ -85,7 +85,7 @@ def _jam(copies: Sequence[Block]) -> Block:
         loops = [one for one in together if isinstance(one, For)]
         if isinstance(first, For) and _alike(loops):
             bodies = [substitute_block(one.body, {one.var.name: first.var}) for one in loops[1:]]
-            result.append(replace(first, body=_jam([first.body, *bodies])))
+            result.append(with_body(first, _jam([first.body, *bodies])))
         else:
             result += together
     return tuple(result)
