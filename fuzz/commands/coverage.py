@@ -38,8 +38,26 @@ def coverage(
     ] = None,
     newest: Annotated[int, typer.Option("--newest", min=0, help="How many of the last reached places to name.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with everything over time.")] = False,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            "--check", metavar="TARGET", help="Prove that watching changes nothing: run cases with and without."
+        ),
+    ] = None,
+    sources: Annotated[
+        str, typer.Option("--sources", help="What to watch with --check; default: what suits the target.")
+    ] = "auto",
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Cases of --check.")] = 100,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the cases of --check.")] = 0,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Workers of --check.")] = 2,
 ) -> None:
-    """Show what a campaign reached: over time, by component, new per hour, and the difference to another campaign."""
+    """Show what a campaign reached: over time, by component, new per hour, and the difference to another campaign.
+
+    With --check nothing is shown of a campaign; exit status 1 if watching changed an outcome, or does not work here.
+    """
+    if check is not None:
+        _check(check, sources, count, seed, jobs)
+        return
     store = open_store(folder)
     found = _histories(store)
     other = {history.name: history for history in _histories(open_store(against))} if against else {}
@@ -49,6 +67,23 @@ def coverage(
     console = make_console()
     for history in found:
         _print(console, history, other.get(history.name) if against else None, newest)
+
+
+def _check(target: str, sources: str, count: int, seed: int, jobs: int) -> None:
+    from ..coverage.checking import check
+
+    names = tuple(part.strip() for part in sources.split(",") if part.strip())
+    found = check(target, names, count, seed, jobs)
+    console = make_console()
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(found.outcomes.items()))
+    watched = ", ".join(f"{number:,} of {name}" for name, number in sorted(found.reached.items())) or "nothing"
+    console.print(f"{sum(found.outcomes.values())} cases twice ({escape(kinds)}); reached {watched}")
+    for name, reason in found.unavailable.items():
+        console.print(f"[red]{escape(name)} does not work here: {escape(reason)}[/red]")
+    for words in found.different:
+        console.print(f"[red]{escape(words)}[/red]")
+    console.print(f"{len(found.different)} outcomes differ")
+    raise typer.Exit(1 if found.different or found.unavailable else 0)
 
 
 def _histories(store: Store) -> list[History]:
