@@ -1,0 +1,1 @@
+"""Mutators of what compilers of loops look at: bounds, kinds of loops, memory, indices, guards, types."""
