@@ -111,7 +111,9 @@ class Accesses:
         risky = ranges is not None and _leaves_buffer(statement, ranges)
         for expression in expressions_of(statement):
             for node in nodes(expression):
-                if isinstance(node, Load) and node not in seen:
+                if isinstance(node, Load):
+                    if node in seen:
+                        continue
                     seen.add(node)
                     self._note(node.buffer, node.indices, "read")
                     risky = risky or (ranges is not None and not _inside(node.buffer, node.indices, ranges))

@@ -127,11 +127,12 @@ class Forms:
 
         ``x // c`` and ``x % c`` for a positive constant c have one in terms of a quotient.
         """
+        if isinstance(expression, Var) and expression.dtype == INDEX:
+            name = expression.name
+            return self.lets[name] if name in self.lets else Affine(((name, 1),))
         match expression:
             case Const(value, dtype) if dtype == INDEX:
                 return _limited(Affine((), int(value)))
-            case Var(name, dtype) if dtype == INDEX:
-                return self.lets.get(name, Affine(((name, 1),)))
             case Unary("neg", operand):
                 inner = self.of(operand)
                 return None if inner is None else -inner

@@ -60,6 +60,23 @@ def has_load(expression: Expr) -> bool:
     return any(isinstance(node, Load) for node in nodes(expression))
 
 
+# What ``plain_form`` has answered, by the identity of the expression, which is kept with it.
+_plain: dict[int, tuple[Expr, Linear]] = {}
+_MOST_PLAIN = 1 << 12
+
+
+def plain_form(expression: Expr) -> Linear:
+    """``Ranges.linear`` where nothing is known of variables: the same wherever the expression stands."""
+    known = _plain.get(id(expression))
+    if known is not None and known[0] is expression:
+        return known[1]
+    form = Ranges().linear(expression)
+    if len(_plain) >= _MOST_PLAIN:
+        _plain.clear()
+    _plain[id(expression)] = expression, form
+    return form
+
+
 class Ranges:
     """What is known at one place. ``bind`` adds to it; ``inside`` and ``assuming`` give what holds further in."""
 
@@ -98,8 +115,7 @@ class Ranges:
     def inside(self, loop: For) -> Ranges:
         """In the body of a loop."""
         inner = Ranges(self)
-        start, stop = self.value(loop.start), self.value(loop.stop)
-        first, last = self.bounds(start), self.bounds(stop)
+        first, last = self.interval(loop.start), self.interval(loop.stop)
         high = last.high - 1
         if loop.step > 1 and first.single is not None and high >= first.low:
             high -= (high - first.low) % loop.step
@@ -247,12 +263,14 @@ class Ranges:
         return self._known.get(condition) if self._known else None
 
     def _compare(self, op: str, left: Expr, right: Expr) -> bool | None:
-        if left.dtype.is_bool:
+        if isinstance(left, Const) and isinstance(right, Const):
+            low = high = int(left.value) - int(right.value)
+        elif left.dtype.is_bool:
             a, b = self.interval(left), self.interval(right)
-            difference = Interval(a.low - b.high, a.high - b.low)
+            low, high = a.low - b.high, a.high - b.low
         else:
             difference = self.bounds(self.value(left).plus(self.value(right), -1))
-        low, high = difference.low, difference.high
+            low, high = difference.low, difference.high
         if op in ("gt", "ge", "ne"):
             opposite = self._decide(_NEGATED[op], low, high)
             return None if opposite is None else not opposite

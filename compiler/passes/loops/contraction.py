@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from misfold.compiler.dtypes import INDEX
 from misfold.compiler.loops.ir import Allocate, Buffer, For, If, Let, Load, Reduce, Statement, Store
-from misfold.compiler.loops.ranges import Linear, Ranges
+from misfold.compiler.loops.ranges import Linear, Ranges, has_load
 from misfold.compiler.loops.visit import Block, all_expressions, free_variables, map_blocks, statements, with_body
 
-from .regions import Dimension, Indices, names_inside, region, replace_accesses, split, uses_of
+from .regions import Dimension, Indices, Use, names_inside, region, replace_accesses, split, uses_of
 from .simplify import write_linear
 
 
@@ -27,6 +27,8 @@ def _block(block: Block, ranges: Ranges) -> Block:
     # Most blocks have nothing to contract, and then nobody has to be asked.
     users = _users(block) if any(isinstance(one, Allocate) for one in block) else {}
     moved: dict[int, list[Allocate]] = {}
+    # The uses in the loops, as long as they are the same.
+    seen: dict[int, dict[str, list[Use]]] = {}
     gone: set[str] = set()
     known = Ranges(ranges)
     result: list[Statement] = list(block)
@@ -40,8 +42,12 @@ def _block(block: Block, ranges: Ranges) -> Block:
             continue
         loop = result[places[0]]
         if isinstance(loop, For) and loop.kind != "vectorised":
-            smaller = _contracted(loop, statement.buffer, known)
+            if places[0] not in seen:
+                seen[places[0]] = uses_of(loop.body, known.inside(loop))
+            smaller = _contracted(loop, statement.buffer, seen[places[0]].get(statement.buffer.name), known)
             if smaller is not None:
+                if any(has_load(index) for some in seen[places[0]].values() for use in some for index in use.indices):
+                    del seen[places[0]]
                 result[places[0]], allocate = smaller
                 moved.setdefault(places[0], []).append(allocate)
                 gone.add(statement.buffer.name)
@@ -74,10 +80,9 @@ def _users(block: Block) -> dict[str, list[int]]:
     return users
 
 
-def _contracted(loop: For, buffer: Buffer, ranges: Ranges) -> tuple[For, Allocate] | None:
+def _contracted(loop: For, buffer: Buffer, uses: list[Use] | None, ranges: Ranges) -> tuple[For, Allocate] | None:
     inner = ranges.inside(loop)
     inside = names_inside(loop)
-    uses = uses_of(loop.body, inner).get(buffer.name)
     if not uses or any(isinstance(n, Load) and n.buffer == buffer for n in all_expressions((with_body(loop, ()),))):
         return None
     where = region(uses, inside, pieces=False)

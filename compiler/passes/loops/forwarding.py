@@ -17,7 +17,7 @@ from misfold.compiler.loops.ir import (
     Store,
     Var,
 )
-from misfold.compiler.loops.ranges import Ranges, has_load
+from misfold.compiler.loops.ranges import has_load, plain_form
 from misfold.compiler.loops.visit import Block, Names, map_expressions, rewrite, statements, with_body
 
 #: An index as terms and constant of its linear form.
@@ -142,5 +142,5 @@ class _Forwarder:
 
 
 def _forms(indices: tuple[Expr, ...]) -> tuple[Form, ...]:
-    linear = [Ranges().linear(one) for one in indices]
+    linear = [plain_form(one) for one in indices]
     return tuple([(frozenset(form.terms.items()), form.constant) for form in linear])

@@ -25,7 +25,7 @@ from misfold.compiler.loops.ir import (
     Statement,
     Store,
 )
-from misfold.compiler.loops.ranges import Linear, Ranges, has_load
+from misfold.compiler.loops.ranges import Linear, Ranges, has_load, plain_form
 from misfold.compiler.loops.visit import (
     Block,
     bound_names,
@@ -93,7 +93,7 @@ def split(index: Expr, inside: set[str]) -> tuple[Linear, Linear]:
     """Base and inner part of an index; ``inside`` are the names bound within the code. The constant is inner.
 
     Nothing is assumed of variables, so that an index is split in the same way wherever it stands."""
-    form = Ranges().linear(index)
+    form = plain_form(index)
     inner = {atom: c for atom, c in form.terms.items() if not inside.isdisjoint(free_variables(atom)) or has_load(atom)}
     return Linear(0, {a: c for a, c in form.terms.items() if a not in inner}), Linear(form.constant, inner)
 

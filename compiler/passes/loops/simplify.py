@@ -107,7 +107,9 @@ class _Simplifier:
             inner = Ranges(ranges)
             inner.bind(loop.var, start)
             return (Let(loop.var, start), *self.block(loop.body, inner))
-        changed = replace(loop, start=start, stop=stop)
+        changed = loop
+        if start is not loop.start or stop is not loop.stop:
+            changed = replace(loop, start=start, stop=stop)
         body = self.block(loop.body, ranges.inside(changed))
         if all(isinstance(statement, Let | Allocate) for statement in body):
             return ()
