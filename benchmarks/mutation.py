@@ -1,6 +1,7 @@
-"""How good mutators of loop programs are, and how fast.
+"""How good mutators of programs are, and how fast.
 
     python -m benchmarks.mutation --count 300 --seed 1
+    python -m benchmarks.mutation --kind graphs --count 300 --seed 1
 
 Makes ``--count`` mutants, one mutator after the other, each of a program of its own or of the mutant before it. Prints
 one JSON object as its last line:
@@ -10,6 +11,9 @@ one JSON object as its last line:
 - ``equal``: fraction of the mutants of mutators that preserve meaning that compute the same;
 - ``mutators``: for each its fraction of attempts that changed something, and of those that are valid (and equal, if
   it preserves).
+
+Of graphs, those are valid that eager runs, read back from their text, with the types that they state; their time has
+that in it of the run in which each is made.
 """
 
 from __future__ import annotations
@@ -91,6 +95,50 @@ def measure(count: int, seed: int) -> dict:
     }
 
 
+def measure_graphs(count: int, seed: int) -> dict:
+    """The same for graphs."""
+    import torch
+
+    from benchmarks.generation import rerun
+    from misfold.generators.generator import Generator
+    from misfold.generators.records import RecordBase
+    from misfold.mutators.graphs import GRAPH_MUTATORS, changed
+    from misfold.mutators.graphs.signatures import Signatures
+
+    torch.set_num_threads(1)
+    generator, signatures = Generator(), Signatures(RecordBase.load())
+    signatures.unary()
+    cases = [generator.case(seed, index) for index in range(min(count, 100) + 3)]
+    names = list(GRAPH_MUTATORS)
+    tried: Counter[str] = Counter()
+    made: Counter[str] = Counter()
+    good: Counter[str] = Counter()
+    seconds = 0.0
+    number = 0
+    while sum(made.values()) < count:
+        name = names[number % len(names)]
+        source = random.Random(f"{seed}/{number}")
+        number += 1
+        case, *donors = source.sample(cases, 3)
+        tried[name] += 1
+        begin = time.process_time()
+        mutant = changed(name, case, source, signatures, donors)
+        seconds += time.process_time() - begin
+        if mutant is not None:
+            made[name] += 1
+            good[name] += rerun(mutant.text)[0]
+    return {
+        "mutations": sum(made.values()),
+        "mutations_per_second": round(sum(made.values()) / seconds, 1),
+        "valid": share(good, made, names),
+        "mutators": {
+            name: {"changed": round(made[name] / tried[name], 3), "valid": share(good, made, [name])}
+            for name in names
+            if tried[name]
+        },
+    }
+
+
 def share(part: Counter[str], whole: Counter[str], names: list[str]) -> float | None:
     """A fraction over several mutators; None: they did nothing."""
     total = sum(whole[name] for name in names)
@@ -99,10 +147,11 @@ def share(part: Counter[str], whole: Counter[str], names: list[str]) -> float | 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--kind", choices=("kernels", "graphs"), default="kernels")
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    print(json.dumps(measure(arguments.count, arguments.seed)))
+    print(json.dumps((measure_graphs if arguments.kind == "graphs" else measure)(arguments.count, arguments.seed)))
 
 
 if __name__ == "__main__":
