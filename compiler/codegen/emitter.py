@@ -115,7 +115,8 @@ class Module:
         #: Whether the host scales by powers of two in one instruction.
         self.scales = scales
         self._declarations: dict[str, str] = {}
-        self._functions: list[str] = []
+        # By their text: a helper that two others need is defined once.
+        self._functions: dict[str, None] = {}
         self.helpers: set[str] = set()
 
     def declare(self, name: str, text: str) -> None:
@@ -130,25 +131,38 @@ class Module:
         return name
 
     def define(self, text: str) -> None:
-        self._functions.append(text)
+        self._functions[text] = None
 
     def helper(self, name: str, type: Type, arity: int, body: Callable[..., Value]) -> str:
         """The name of a small function on values of one type, that is inlined wherever it is called."""
         name = f"{name}.{type.mangled}"
         if name not in self.helpers:
-            self.helpers.add(name)
-            emitter = Emitter(self)
-            parameters = [Value(emitter, f"%x{i}", type) for i in range(arity)]
-            result = body(*parameters)
-            emitter.line(f"ret {result.type.text} {emitter.broadcast(result, type.lanes).text}")
-            signature = ", ".join(f"{one.type.text} {one.text}" for one in parameters)
-            head = f"define internal {result.type.text} @{name}({signature}) alwaysinline #0"
-            self.define(emitter.function(head))
+            made = _written.get((name, self.scales))
+            if made is None:
+                made = _written[name, self.scales] = Module(scales=self.scales)
+                made._write_helper(name, type, arity, body)
+            self._declarations.update(made._declarations)
+            self._functions.update(made._functions)
+            self.helpers |= made.helpers
         return name
+
+    def _write_helper(self, name: str, type: Type, arity: int, body: Callable[..., Value]) -> None:
+        self.helpers.add(name)
+        emitter = Emitter(self)
+        parameters = [Value(emitter, f"%x{i}", type) for i in range(arity)]
+        result = body(*parameters)
+        emitter.line(f"ret {result.type.text} {emitter.broadcast(result, type.lanes).text}")
+        signature = ", ".join(f"{one.type.text} {one.text}" for one in parameters)
+        head = f"define internal {result.type.text} @{name}({signature}) alwaysinline #0"
+        self.define(emitter.function(head))
 
     def text(self, head: str) -> str:
         group = f"attributes #0 = {{ nounwind {self.attributes} }}"
         return "\n".join([head, *self._declarations.values(), *self._functions, group, ""])
+
+
+#: Helpers by name and ``scales``, each in a module of its own with all it needs: writing them takes longer than using.
+_written: dict[tuple[str, bool], Module] = {}
 
 
 class Emitter:
