@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from misfold.generators.adapting import Adapter
-from misfold.generators.building import Builder, Live, Recipe
+from misfold.generators.building import REFUSALS, Builder, Live, Recipe
 from misfold.generators.calling import renamed
 from misfold.programs.arguments import Argument, map_leaves
 from misfold.programs.bounds import Bounds
@@ -80,6 +80,18 @@ class Rebuild:
         """``Builder.apply``, undone where it refuses."""
         mark = self.builder.mark()
         made = self.builder.apply(op, args, kwargs)
+        if made is None:
+            self.builder.undo(mark)
+        return made
+
+    def fit(self, live: Live, kind: TensorType, recipe: Recipe) -> Live | None:
+        """A value of a type within a recipe's domain, made from another one; None: there is no cheap way."""
+        mark = self.builder.mark()
+        try:
+            made = self.adapter.fit(live, kind.dtype, kind.shape, recipe)
+        except REFUSALS:
+            # The range of some unsigned types cannot be asked for.
+            made = None
         if made is None:
             self.builder.undo(mark)
         return made

@@ -28,6 +28,6 @@ class Rewire(GraphMutator):
             if not usable:
                 return None
             recipe = live.recipe or {"draw": "normal"}
-            return rebuild.adapter.fit(random.choice(usable), live.type.dtype, live.type.shape, recipe)
+            return rebuild.fit(random.choice(usable), live.type, recipe)
 
         return edge_edit(case, random, change)

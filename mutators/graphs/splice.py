@@ -45,9 +45,9 @@ class Splice(GraphMutator):
                 if recipe["draw"] in _OPEN and produced:
                     same = [live for live in rebuild.similar(kind) if live.recipe is None]
                     if same:
-                        one = rebuild.adapter.restrict(random.choice(same), recipe)
+                        one = rebuild.fit(random.choice(same), kind, recipe)
                     elif not connected:
-                        one = rebuild.adapter.fit(random.choice(produced), kind.dtype, kind.shape, recipe)
+                        one = rebuild.fit(random.choice(produced), kind, recipe)
                 connected |= one is not None
                 if one is None and name in donor.recipes:
                     plain = {key: value for key, value in recipe.items() if key != "requires_grad"}

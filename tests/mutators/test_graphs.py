@@ -160,3 +160,23 @@ def test_recipes_gradients_and_pipelines_are_kept():
             assert mutant.pipelines == case.pipelines and mutant.exact == case.exact and mutant.about == case.about
             kept += mutant.gradient
     assert kept >= 6
+
+
+def test_types_whose_range_eager_cannot_tell():
+    text = """# misfold case, version 1
+
+def program(x0: "uint32[4]", x1: "int32[4]"):
+    v0: "int32[4]" = torch.Tensor.to(x0, torch.int32)
+    v1: "int32[4]" = torch.add(v0, x1)
+    v2: "uint32[4]" = torch.Tensor.to(v1, torch.uint32)
+    return v1, v2
+
+INPUTS = {
+    "x0": {"draw": "integers", "seed": 0, "low": 0, "high": 3},
+    "x1": {"draw": "integers", "seed": 1, "low": 0, "high": 3},
+}
+"""
+    case = parse_case(text)
+    made = [mutate_graph(case, random.Random(seed), [case], only=("rewire", "splice")) for seed in range(30)]
+    assert sum(one is not None for one in made) >= 10
+    assert all(runs(one) for one in made if one is not None)
