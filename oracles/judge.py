@@ -12,9 +12,9 @@ from .structure import compare_structure
 from .values import Comparison, Difference, compare
 from .verdict import Verdict
 
-_ORACLES = {"crash": "crash", "hang": "hang", "stamped": "memory", "compile-error": "compile", "run-error": "run"}
+ORACLES = {"crash": "crash", "hang": "hang", "stamped": "memory", "compile-error": "compile", "run-error": "run"}
 # A cap on memory that was hit says nothing about the target.
-_MEMORY = re.compile(
+MEMORY = re.compile(
     r"bad_alloc|MemoryError|OutOfMemory|out of memory|can't allocate memory|cannot allocate memory|"
     r"DefaultCPUAllocator|failed to allocate|memory limit",
     re.IGNORECASE,
@@ -53,10 +53,10 @@ def judge(case: Case, eager: Outcome, reference: Reference | None, outcome: Outc
 
 def _failed(reference: Reference | None, outcome: Outcome) -> Verdict:
     failure = outcome.failure or Failure(outcome.kind, "")
-    oracle = _ORACLES[outcome.kind]
+    oracle = ORACLES[outcome.kind]
     text = f"{failure.type}: {failure.message}".strip()
     lines = [line[:300] for line in text.splitlines() if line.strip()][:3]
-    if outcome.kind != "stamped" and (_MEMORY.search(failure.type) or _MEMORY.search(failure.message)):
+    if outcome.kind != "stamped" and (MEMORY.search(failure.type) or MEMORY.search(failure.message)):
         return Verdict("undecided", oracle, "\n".join(["the memory limit was reached", *lines[:2]]))
     if reference is not None and reference.undefined and outcome.kind == "run-error":
         return Verdict("undecided", oracle, f"the program's meaning is undefined: {reference.undefined}")

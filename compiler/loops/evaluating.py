@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from misfold.compiler.dtypes import F64
+from misfold.compiler.dtypes import F64, DType
 from misfold.compiler.errors import UndefinedBehaviour
 
 from .arithmetic import binary, casting, unary
-from .integer_arithmetic import wrapping
+from .integer_arithmetic import unwrapped, wrapping
 from .ir import Binary, Buffer, Cast, Const, Expr, Load, Select, Unary, Var
 from .operators import BINARY
 from .races import Concurrent, Races
@@ -40,6 +40,8 @@ class Scope:
     #: The concurrent loops around the statement that is being compiled.
     concurrent: tuple[Concurrent, ...] = ()
     races: Races = field(default_factory=Races)
+    #: Where an integer operation wrapped around, in order; None: nobody asks.
+    overflow: list[str] | None = None
 
     def slot(self, name: str) -> int:
         """A new slot for a variable."""
@@ -67,7 +69,10 @@ def evaluating(expression: Expr, scope: Scope, place: str) -> Evaluate:
         case Load():
             return _loading(expression, scope, place)
         case Unary(op, operand):
-            function, a = unary(op, operand.dtype), evaluating(operand, scope, place)
+            function, a = (
+                noting(unary(op, operand.dtype), op, operand.dtype, scope, place),
+                evaluating(operand, scope, place),
+            )
             return lambda: function(a())
         case Cast(dtype, operand):
             convert, a = casting(operand.dtype, dtype), evaluating(operand, scope, place)
@@ -87,10 +92,26 @@ def evaluating(expression: Expr, scope: Scope, place: str) -> Evaluate:
     raise TypeError(f"not an expression: {expression!r}")
 
 
+def noting(function: Callable[..., Value], op: str, dtype: DType, scope: Scope, place: str) -> Callable[..., Value]:
+    """An operator that notes in ``scope.overflow`` where its result had to be wrapped around."""
+    exact, places = unwrapped(op) if dtype.is_integer else None, scope.overflow
+    if places is None or exact is None:
+        return function
+    low, high = int(dtype.min), int(dtype.max)
+    unbounded, noted = exact, places
+
+    def watched(*operands: int) -> Value:
+        if not low <= unbounded(*operands) <= high and (not noted or noted[-1] != place):
+            noted.append(place)
+        return function(*operands)
+
+    return watched
+
+
 def _binary(expression: Binary, scope: Scope, place: str) -> Evaluate:
     op, dtype = expression.op, expression.left.dtype
     a, b = evaluating(expression.left, scope, place), evaluating(expression.right, scope, place)
-    function = binary(op, dtype)
+    function = noting(binary(op, dtype), op, dtype, scope, place)
     if BINARY[op].partial and dtype.is_integer:
 
         def divide() -> Value:
@@ -102,7 +123,7 @@ def _binary(expression: Binary, scope: Scope, place: str) -> Evaluate:
         return divide
     if op in _INLINE and (op in _COMPARISONS or dtype == F64):
         return _INLINE[op](a, b)
-    if op in _INLINE and dtype.is_integer:
+    if op in _INLINE and dtype.is_integer and scope.overflow is None:
         return _wrapped(_INLINE[op](a, b), int(dtype.min), int(dtype.max), wrapping(dtype))
     return lambda: function(a(), b())
 

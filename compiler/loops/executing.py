@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from misfold.compiler.errors import AssertionFailed, UndefinedBehaviour
 
 from .arithmetic import binary
-from .evaluating import Evaluate, Scope, Value, evaluating, locating, uninitialised
+from .evaluating import Evaluate, Scope, Value, evaluating, locating, noting, uninitialised
 from .ir import Allocate, Assert, For, If, Let, Reduce, Statement, Store
 from .races import Concurrent
 from .verify import place_of
@@ -108,7 +108,7 @@ def _reduce(reduce: Reduce, scope: Scope, place: str) -> Run:
     locate, evaluate = locating(buffer, reduce.indices, scope, place), evaluating(reduce.value, scope, place)
     if buffer.name in scope.inputs:
         return _forbidden(buffer.name, place)
-    combine = binary(reduce.op, buffer.dtype)
+    combine = noting(binary(reduce.op, buffer.dtype), reduce.op, buffer.dtype, scope, place)
     touch = scope.races.combining(reduce.op, scope.around(buffer), buffer, place)
 
     def update() -> None:

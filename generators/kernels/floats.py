@@ -10,22 +10,16 @@ import math
 from typing import TYPE_CHECKING
 
 from misfold.compiler.dtypes import BOOL, I64, DType
+from misfold.compiler.loops.approximation import APPROXIMATE_UNARY, EXACT_UNARY
 from misfold.compiler.loops.ir import Binary, Cast, Const, Expr, Load, Select, Unary
-from misfold.compiler.loops.operators import UNARY
 
 from .scope import Scope, State, cap
 
 if TYPE_CHECKING:
     from .expressions import Expressions
 
-#: Rounded correctly, and so the same everywhere.
-EXACT_UNARY = ("neg", "abs", "sqrt", "floor", "ceil", "trunc", "round")
+#: Rounded correctly, as those of ``EXACT_UNARY``, and so the same everywhere.
 EXACT_BINARY = ("add", "sub", "mul", "div", "floordiv", "floormod", "truncmod", "min", "max", "copysign")
-#: The functions with an error of a few ULP.
-APPROXIMATE_UNARY = tuple(
-    operator.name for operator in UNARY.values() if "float" in operator.kinds and operator.name not in EXACT_UNARY
-)
-APPROXIMATE_BINARY = ("pow", "atan2")
 _SIGNED_BY_RIGHT = frozenset({"div", "floordiv", "floormod", "truncmod", "copysign"})
 _WHOLE_UNARY = ("neg", "abs", "floor", "ceil", "trunc", "round")
 #: The largest input that transcendental functions get: e⁸ is finite in every type.

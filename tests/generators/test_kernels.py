@@ -18,6 +18,7 @@ import pytest
 from misfold.compiler.arrays import numpy_dtype
 from misfold.compiler.dtypes import ALL, BF16, F32, FLOATS, I8, I64
 from misfold.compiler.loops import arithmetic, evaluating, executing
+from misfold.compiler.loops.approximation import APPROXIMATE_BINARY, APPROXIMATE_UNARY
 from misfold.compiler.loops.interpret import interpret
 from misfold.compiler.loops.ir import (
     Assert,
@@ -38,7 +39,6 @@ from misfold.compiler.loops.printer import print_function
 from misfold.compiler.loops.verify import trip_count, verify
 from misfold.compiler.loops.visit import all_expressions, blocks_of, map_blocks, statements, substitute_block
 from misfold.generators.kernels import Options, approximate, generate, inputs
-from misfold.generators.kernels.floats import APPROXIMATE_BINARY, APPROXIMATE_UNARY
 from misfold.generators.kernels.functions import _Maker
 from misfold.generators.kernels.scope import State
 
