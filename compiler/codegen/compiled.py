@@ -30,8 +30,8 @@ class Compiled:
     def __init__(self, function: Function, options: Options):
         self.function = function
         self.options = options
-        scales = {"avx512f", "avx512vl"} <= jit.features()
-        self._text, program = write_module(function, options, jit.head(), jit.attributes(options), scales)
+        head, attributes = jit.head(), jit.attributes(options)
+        self._text, program = write_module(function, options, head, attributes, jit.scales(options))
         self._sites = program.sites
         self._library = jit.Library(self._text, options)
         self._entry = _ENTRY(self._library.entry)

@@ -47,10 +47,22 @@ def features() -> frozenset[str]:
         return frozenset([one[1:] for one in _host()[2].split(",") if one.startswith("+")])
 
 
+def _widest(options: Options) -> int:
+    host = 512 if "avx512f" in features() else 256
+    return min(options.vector_bits or host, host)
+
+
 def attributes(options: Options) -> str:
     """What functions say about the machine code wanted."""
-    host = 512 if "avx512f" in features() else 256
-    return f'"prefer-vector-width"="{min(options.vector_bits or host, host)}" "min-legal-vector-width"="0"'
+    return f'"prefer-vector-width"="{_widest(options)}" "min-legal-vector-width"="0"'
+
+
+def scales(options: Options) -> bool:
+    """Whether the host scales by powers of two in one instruction, as in ``Module``.
+
+    It can for narrower registers too, but LLVM ends the process over ``ldexp`` of vectors that are wider than those.
+    """
+    return {"avx512f", "avx512vl"} <= features() and _widest(options) == 512
 
 
 def _optimise(module: Any, machine: Any, options: Options) -> None:

@@ -296,3 +296,21 @@ def test_a_tile_in_a_local_buffer_stays_in_registers() -> None:
     compiled(a, b, c)
     np.testing.assert_array_equal(c, a @ b)
     assert "alloca" not in compiled.llvm_ir(optimised=True)
+
+
+@pytest.mark.parametrize("bits", [0, 256, 512])
+@pytest.mark.parametrize("lanes", [4, 8, 16, 32])
+def test_vectors_wider_than_registers(bits, lanes):
+    text = f"""
+function scaled(x: in f32[{lanes}], y: out f32[{lanes}], z: out f32[{lanes}]) {{
+  vectorised i in 0..{lanes} {{
+    y[i] = exp(x[i])
+    z[i] = exp2(x[i])
+  }}
+}}
+"""
+    x = np.linspace(-100, 80, lanes, dtype=np.float32)
+    y, z = np.empty_like(x), np.empty_like(x)
+    build(parse_function(text), Options(vector_bits=bits))(x, y, z)
+    np.testing.assert_allclose(y, np.exp(x), 1e-6)
+    np.testing.assert_allclose(z, np.exp2(x), 1e-6)
