@@ -73,12 +73,21 @@ def optimise(function: Function, pipeline: Pipeline, observe: Observer | None = 
 
 
 def build(function: Function, pipeline: Pipeline) -> codegen.Compiled:
-    """Machine code for a loop program, with a pipeline's options of the code generator."""
+    """Machine code for a loop program, with a pipeline's options of the code generator.
+
+    Raises:
+        PipelineError: an option of the code generator is unknown or out of range.
+    """
+    return codegen.build(function, codegen_options(pipeline))
+
+
+def codegen_options(pipeline: Pipeline) -> codegen.Options:
+    """A pipeline's options of the code generator; errors as for ``build``."""
     known = {one.name for one in fields(codegen.Options)}
     for name in pipeline.codegen:
         if name not in known:
             raise PipelineError(f"the code generator has no option {name!r}; it has: {', '.join(sorted(known))}")
-    return codegen.build(function, codegen.Options(**pipeline.codegen))
+    return codegen.Options(**pipeline.codegen)
 
 
 def _nobody(stage: str, ir: Graph | Function) -> None:

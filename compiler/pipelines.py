@@ -44,6 +44,8 @@ def from_data(name: str, passes: Sequence[Entry], codegen: Mapping[str, Any] | N
     """
     graph_passes: list[GraphPass] = []
     loop_passes: list[LoopPass] = []
+    if not isinstance(passes, list | tuple):
+        raise PipelineError(f"not a list of passes: {passes!r}")
     for entry in passes:
         made = make(*_entry(entry))
         if isinstance(made, LoopPass):
@@ -60,7 +62,7 @@ def from_data(name: str, passes: Sequence[Entry], codegen: Mapping[str, Any] | N
 def _entry(entry: Entry) -> tuple[str, Mapping[str, Any]]:
     if isinstance(entry, str):
         return entry, {}
-    if 1 <= len(entry) <= 2 and isinstance(entry[0], str):
+    if isinstance(entry, list | tuple) and 1 <= len(entry) <= 2 and isinstance(entry[0], str):
         parameters = entry[1] if len(entry) == 2 else {}
         if isinstance(parameters, Mapping):
             return entry[0], parameters

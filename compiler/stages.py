@@ -15,10 +15,12 @@ from .graph.evaluate import evaluate
 from .graph.ir import Graph
 from .graph.parser import parse_graph
 from .graph.printer import print_graph
+from .graph.verify import verify as verify_graph
 from .loops.interpret import interpret
 from .loops.ir import Function
 from .loops.parser import parse_function
 from .loops.printer import print_function
+from .loops.verify import verify as verify_loops
 from .pipelines import Pipeline
 
 IR = Graph | Function
@@ -60,9 +62,12 @@ def stages(program: IR, pipeline: Pipeline, verify: bool = True) -> list[Stage]:
     """The program at its beginning and behind every pass.
 
     Raises:
+        VerificationError: the program itself breaks a rule of its language.
         PipelineError: the pipeline has graph passes and the program is a loop program.
         PassError: a pass failed, or left invalid IR.
     """
+    if verify:
+        verify_graph(program) if isinstance(program, Graph) else verify_loops(program)
     found: list[Stage] = []
 
     def observe(name: str, ir: IR) -> None:

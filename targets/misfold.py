@@ -8,6 +8,7 @@ else's.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from misfold.programs.errors import TargetError
@@ -65,6 +66,7 @@ class Misfold(Target):
         check_pipeline(self.name, pipeline, _OPTIONS, passes=True)
         import torch._dynamo
 
+        from misfold.compiler.driver import codegen_options
         from misfold.compiler.errors import PipelineError
         from misfold.compiler.frontend.backend import Settings, backend
         from misfold.compiler.pipelines import from_data, named
@@ -73,10 +75,12 @@ class Misfold(Target):
 
         torch._dynamo.reset()
         try:
+            codegen = pipeline.options.get("codegen", {})
             if pipeline.passes is None:
-                chosen = named("O2")
+                chosen = replace(named("O2"), codegen={**named("O2").codegen, **codegen})
             else:
-                chosen = from_data(pipeline.name, pipeline.passes, pipeline.options.get("codegen", {}))
+                chosen = from_data(pipeline.name, pipeline.passes, codegen)
+            codegen_options(chosen)
         except PipelineError as error:
             raise TargetError(f"{self.name}, pipeline {pipeline.name!r}: {error}") from error
         compile_module = backend(Settings(chosen, strict=True))

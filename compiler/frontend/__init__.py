@@ -6,7 +6,7 @@ conversion there are taken apart by PyTorch's own decompositions.
 """
 
 from .entry import import_exported, import_fx
-from .imported import Computed, Constant, Imported, Input, Mutation, Output, Passed
+from .imported import Computed, Constant, Imported, Input, Mutation, Output, Passed, View
 
 __all__ = [
     "Computed",
@@ -16,6 +16,7 @@ __all__ = [
     "Mutation",
     "Output",
     "Passed",
+    "View",
     "import_exported",
     "import_fx",
 ]

@@ -6,7 +6,7 @@ functional and decomposes them to core ATen; each becomes one compiled function.
 Options, as in ``torch.compile(f, backend="misfold", options={"pipeline": "O3", "strict": True})``:
 
 * ``pipeline``: one of the named pipelines, or a list of passes (``pipelines.Entry``);
-* ``codegen``: fields of ``codegen.Options``, for a list of passes;
+* ``codegen``: fields of ``codegen.Options`` that differ from the pipeline's;
 * ``strict``: raise ``Unsupported`` for a graph that the compiler does not take; without it such a graph runs eagerly,
   and a warning says why.
 
@@ -25,7 +25,7 @@ import torch
 from torch._dynamo.backends.common import aot_autograd
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from misfold.compiler.driver import compile_graph
+from misfold.compiler.driver import codegen_options, compile_graph
 from misfold.compiler.errors import PipelineError, Unsupported
 from misfold.compiler.pipelines import Pipeline, from_data, named
 
@@ -68,7 +68,10 @@ def _settings(options: Mapping[str, Any]) -> Settings:
     wanted = options.get("pipeline", "O2")
     pipeline = named(wanted) if isinstance(wanted, str) else from_data("custom", wanted)
     if "codegen" in options:
+        if not isinstance(options["codegen"], Mapping):
+            raise PipelineError(f"codegen must be options of the code generator by name, not {options['codegen']!r}")
         pipeline = replace(pipeline, codegen={**pipeline.codegen, **options["codegen"]})
+        codegen_options(pipeline)
     return Settings(pipeline, bool(options.get("strict", False)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.ir import Graph, Node, Value
 
-from .imported import Computed, Constant, Imported, Input, Mutation, Output, Passed, View
+from .imported import Computed, Constant, Imported, Input, Mutation, Output, Part, Passed, View
 from .importer import Importer, returned
 from .layout import has_own_places, strides_of
 from .tensor import Tensor
@@ -81,6 +81,7 @@ def import_fx(module: GraphModule, example_inputs: Sequence[Any]) -> Imported:
     nodes = _output_nodes(module)
     values = returned(importer.importer.run(module.graph, module))
     importer.written_inputs()
+    importer.shared_memory(module.graph.nodes, nodes)
     for node, value in zip(nodes, values, strict=True):
         importer.result(node, value)
     return importer.finish()
@@ -104,6 +105,7 @@ class _Program:
         self.number_of: dict[FxNode, int] = {}  # the graph's output that a node is
         self.outputs: list[Output] = []
         self.mutations: list[Mutation] = []
+        self.owner_of: dict[FxNode, FxNode] = {}  # for results that share memory: the node that made the memory
 
     def user_input(self, node: FxNode, position: int, example: Any = None) -> None:
         """An argument of the program; what is no tensor becomes part of the program."""
@@ -150,7 +152,32 @@ class _Program:
         elif node in self.input_of and node not in dict(self.importer.written):
             self.outputs.append(Passed(self._input_number(node)))
         else:
-            self.outputs.append(self._view(node) or self._computed(node, value))
+            self.outputs.append(self._view(node) or self._part(node) or self._computed(node, value))
+
+    def shared_memory(self, nodes: Iterable[FxNode], results: Sequence[Any]) -> None:
+        """Find the results that share memory which the program makes. A result alone in its memory needs no more."""
+        sharing: dict[StorageWeakRef, list[FxNode]] = {}
+        for node in dict.fromkeys(one for one in results if isinstance(one, FxNode)):
+            if isinstance(node.meta.get("val"), torch.Tensor):
+                sharing.setdefault(StorageWeakRef(node.meta["val"].untyped_storage()), []).append(node)
+        owners: dict[StorageWeakRef, FxNode] = {}
+        for node in nodes:
+            made = node.meta.get("val")
+            if isinstance(made, torch.Tensor):
+                owners.setdefault(StorageWeakRef(made.untyped_storage()), node)
+        for storage, group in sharing.items():
+            owner = owners[storage]
+            if len(group) > 1 and owner.op == "call_function":
+                self.owner_of.update((node, owner) for node in group if _lies_within(node, owner))
+
+    def _part(self, node: FxNode) -> Part | None:
+        owner = self.owner_of.get(node)
+        value = self.importer.environment.get(owner) if owner is not None else None
+        if owner is None or owner is node or not isinstance(value, Tensor):
+            return None
+        whole, part = self._computed(owner, value), node.meta["val"]
+        offset = int(part.storage_offset()) - int(owner.meta["val"].storage_offset())
+        return Part(whole.output, tuple(part.shape), tuple(part.stride()), offset)
 
     def _view(self, node: FxNode) -> View | None:
         """The result as a view of an input that the program does not write, if it is one."""
@@ -186,6 +213,19 @@ class _Program:
         inputs = [self.inputs[value.name] for value in builder.inputs]
         graph = _with_strides(builder.finish(self.values), self.strides)
         return Imported(graph, tuple(inputs), tuple(self.outputs), tuple(self.mutations))
+
+
+def _lies_within(node: FxNode, owner: FxNode) -> bool:
+    """Whether a node's elements are among those of the tensor whose memory it shares."""
+    part, whole = node.meta["val"], owner.meta["val"]
+    if part.dtype != whole.dtype or not has_own_places(whole.shape, whole.stride()) or not part.numel():
+        return False
+    offset = part.storage_offset() - whole.storage_offset()
+    return bool(offset >= 0 and offset + _extent(part) <= _extent(whole))
+
+
+def _extent(tensor: torch.Tensor) -> int:
+    return 1 + sum((int(size) - 1) * int(stride) for size, stride in zip(tensor.shape, tensor.stride()))
 
 
 def _with_strides(graph: Graph, strides: Sequence[tuple[int, ...] | None]) -> Graph:

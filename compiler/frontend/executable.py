@@ -10,7 +10,7 @@ import torch
 
 from misfold.compiler.codegen import Compiled
 
-from .imported import Computed, Constant, Imported, Mutation, Passed, View
+from .imported import Computed, Constant, Imported, Mutation, Part, Passed, View
 from .types import TO_TORCH
 
 
@@ -69,6 +69,8 @@ class Executable:
                 return inputs[input]
             case View(input, shape, strides, offset):
                 return inputs[input].as_strided(shape, strides, inputs[input].storage_offset() + offset)
+            case Part(number, shape, strides, offset):
+                return outputs[number].as_strided(shape, strides, offset)
             case Computed(number, dtype, shape, strides):
                 tensor = outputs[number]
                 if tuple(tensor.stride()) == strides or (tensor.numel() == 0 and tuple(tensor.shape) == shape):

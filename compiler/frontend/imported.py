@@ -57,13 +57,24 @@ class View:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A result that is a view of an output of the graph: several results may share one's memory, as in eager.
+    ``offset`` counts elements from the output's first."""
+
+    output: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+
+@dataclass(frozen=True)
 class Constant:
     """A result that is no tensor."""
 
     value: Number | str | None
 
 
-Output = Computed | Passed | View | Constant
+Output = Computed | Passed | View | Part | Constant
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Mutation:
 @dataclass(frozen=True)
 class Imported:
     """``inputs`` are parallel to ``graph.inputs``: first those that the caller passes, then the bound ones. ``outputs``
-    are the program's results in order; ``graph.outputs`` are counted by ``Computed.output``."""
+    are the program's results in order; ``graph.outputs`` are counted by ``output``."""
 
     graph: Graph
     inputs: tuple[Input, ...]

@@ -9,9 +9,13 @@ import ml_dtypes
 import numpy
 import torch
 
-from misfold.compiler.frontend import Computed, Constant, Imported, Passed, import_exported
+from misfold.compiler.driver import compile_graph
+from misfold.compiler.frontend import Computed, Constant, Imported, Passed, View, import_exported
 from misfold.compiler.graph.evaluate import evaluate
+from misfold.compiler.graph.ir import Graph, TensorType
 from misfold.compiler.graph.verify import verify
+from misfold.compiler.pipelines import named
+from misfold.compiler.stages import numpy_dtype
 from misfold.targets.exporting import export
 
 #: Relative and absolute tolerance; integers and bools are compared exactly.
@@ -41,22 +45,62 @@ def to_torch(array: numpy.ndarray) -> torch.Tensor:
     return torch.from_numpy(array.copy())
 
 
-def run(imported: Imported, inputs: Sequence[Any]) -> tuple[list[Any], dict[int, torch.Tensor]]:
+#: The outputs of a graph for its inputs, both as numpy arrays.
+Compute = Callable[[Graph, Sequence[numpy.ndarray]], Sequence[numpy.ndarray]]
+
+
+def evaluated(graph: Graph, arrays: Sequence[numpy.ndarray]) -> Sequence[numpy.ndarray]:
+    """By the graph IR's evaluator."""
+    return evaluate(graph, arrays)
+
+
+def compiled(graph: Graph, arrays: Sequence[numpy.ndarray]) -> Sequence[numpy.ndarray]:
+    """By machine code, compiled at O2."""
+    function = compile_graph(graph, named("O2"))
+    inputs = [laid_out(array, value.type) for array, value in zip(arrays, graph.inputs, strict=True)]
+    outputs = [
+        laid_out(numpy.zeros(value.type.shape, numpy_dtype(value.type.dtype)), value.type) for value in graph.outputs
+    ]
+    function.call_pointers([array.ctypes.data for array in (*inputs, *outputs)])
+    return outputs
+
+
+def laid_out(array: numpy.ndarray, type: TensorType) -> numpy.ndarray:
+    """A copy that lies in memory as the type says."""
+    if type.strides is None or not array.size:
+        return numpy.array(array, order="C")
+    size = 1 + sum((size - 1) * stride for size, stride in zip(type.shape, type.strides))
+    steps = [stride * array.itemsize for stride in type.strides]
+    laid = numpy.lib.stride_tricks.as_strided(numpy.zeros(size, array.dtype), type.shape, steps)
+    laid[...] = array
+    return laid
+
+
+def run(
+    imported: Imported, inputs: Sequence[Any], compute: Compute = evaluated
+) -> tuple[list[Any], dict[int, torch.Tensor]]:
     """The results, and the new values of the inputs that are written, by their position."""
     verify(imported.graph)
     tensors = [inputs[one.position] if one.bound is None else one.bound for one in imported.inputs]
-    arrays = evaluate(imported.graph, [to_numpy(tensor) for tensor in tensors])
+    arrays = compute(imported.graph, [to_numpy(tensor) for tensor in tensors])
 
     def value(one: Any) -> Any:
         if isinstance(one, Constant):
             return one.value
+        if isinstance(one, View):
+            given = tensors[one.input]
+            return given.as_strided(one.shape, one.strides, given.storage_offset() + one.offset)
         return tensors[one.input] if isinstance(one, Passed) else to_torch(arrays[one.output])
 
     return [value(one) for one in imported.outputs], {one.input: value(one.value) for one in imported.mutations}
 
 
 def check(
-    function: Callable[..., Any], *inputs: torch.Tensor, values: bool = True, results: int | None = None
+    function: Callable[..., Any],
+    *inputs: torch.Tensor,
+    values: bool = True,
+    results: int | None = None,
+    compute: Compute = evaluated,
 ) -> Imported:
     """Compare what a function of tensors gives in eager and through the graph IR.
 
@@ -70,7 +114,7 @@ def check(
         expected = torch.utils._pytree.tree_leaves(function(*inputs))
     program = export(function, inputs)
     imported = import_exported(program)
-    actual, _ = run(imported, inputs)
+    actual, _ = run(imported, inputs, compute)
     if len(actual) != len(expected):
         raise Wrong(f"{len(actual)} results, not {len(expected)}")
     try:

@@ -194,6 +194,35 @@ def test_views_of_inputs_are_views(function, gradient):
         torch.testing.assert_close(found, x.grad)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x * 2).chunk(2),
+        lambda x: (lambda y: (y, y.view(-1), y.t()[1:]))(x + 1),
+        lambda x: (lambda y: (y[0].add_(1), y))(x + 1),
+        lambda x: (lambda y: (y.sum(0).expand(3, 6), y[1:], y[:, ::2]))(x.exp()),
+    ],
+)
+@pytest.mark.parametrize("gradient", [False, True])
+def test_results_share_memory_as_in_eager(function, gradient):
+    x = torch.randn(4, 6, requires_grad=gradient)
+    expected, actual = function(x), compiled(function)(x)
+
+    def places(tensors):
+        first = [one.untyped_storage().data_ptr() for one in tensors]
+        return [(first.index(place), one.stride()) for place, one in zip(first, tensors)]
+
+    assert places(actual) == places(expected)
+    for one, other in zip(expected, actual, strict=True):
+        torch.testing.assert_close(other, one)
+    if not gradient:
+        # what is written through one is seen through the others
+        for result in (expected, actual):
+            result[-1].fill_(100.0)
+        for one, other in zip(expected, actual, strict=True):
+            torch.testing.assert_close(other, one)
+
+
 def test_dynamic_shapes():
     function = compiled(softmax, dynamic=True)
     for rows in (2, 3, 5, 8):
