@@ -1,4 +1,4 @@
-# make campaign   set up, fuzz Inductor, TVM and ONNX Runtime for five minutes, list what was found
+# make campaign   set up, fuzz Inductor, TVM, ONNX Runtime and misfold's own compiler for five minutes, list what was found
 #                 (TIME=30m, SEED=7, TARGETS=tvm,inductor, FOLDER=campaigns/mine change that)
 # make test       set up, check style and types, run the tests
 # make lint       set up, check style and types

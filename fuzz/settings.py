@@ -9,7 +9,7 @@ from typing import Any
 from misfold.generators.options import Options
 from misfold.programs.errors import UsageError
 
-DEFAULT_TARGETS = ("inductor", "tvm", "onnxruntime")
+DEFAULT_TARGETS = ("inductor", "tvm", "onnxruntime", "misfold")
 #: Of campaigns of kernels.
 KERNEL_TARGETS = ("tvm", "misfold")
 # Cases per block: enough that the quarter of them with a backward pass fill one of Inductor's merged compiles.

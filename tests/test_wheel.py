@@ -94,7 +94,7 @@ def test_the_command_works_from_an_empty_folder(installed, tmp_path):
     assert "run" in result.stdout
     result = run(installed, tmp_path, "misfold", "targets")
     assert result.returncode == 0, result.stderr
-    for name in ("eager", "inductor", "tvm", "onnxruntime"):
+    for name in ("eager", "inductor", "tvm", "onnxruntime", "misfold"):
         assert name in result.stdout
     assert os.listdir(tmp_path) == []
 

@@ -14,7 +14,7 @@ from misfold.programs.errors import TargetError
 from misfold.targets import registry
 from misfold.targets.protocol import Target
 
-BUILT_IN = ("eager", "inductor", "onnxruntime", "tvm")
+BUILT_IN = ("eager", "inductor", "misfold", "onnxruntime", "tvm")
 PLUGIN = """
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.protocol import Target
