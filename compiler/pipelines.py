@@ -92,10 +92,10 @@ NAMED: Mapping[str, tuple[tuple[Entry, ...], Mapping[str, Any]]] = {
             ("register-blocking", {"rows": 8, "vectors": 1, "smallest": 1 << 20}),
             "fusion",
             "scalar-replacement",
+            # Before vectorisation, while there are few statements. What that leaves to be simplified, LLVM does.
+            "dead-store-elimination",
             "loop-invariant-code-motion",
             "vectorisation",
-            "simplify",
-            "dead-store-elimination",
             "buffer-reuse",
         ),
         {"contract": True},
