@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from misfold.compiler.loops.ir import Allocate, Buffer, For, Function, If, Let, Statement
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import blocks_of, expressions_of, nodes, statements
+from misfold.compiler.loops.visit import expressions_of, nodes, statements
 
 from .errors import BoundError
 from .kernel import KernelCase
@@ -81,9 +81,9 @@ class _Counter:
                     inner = copies * trips if statement.kind == "unrolled" else copies
                     if trips:
                         self.block(statement.body, ranges.inside(statement), runs * trips, inner)
-                case If():
-                    for inside in blocks_of(statement):
-                        self.block(inside, Ranges(ranges), runs, copies)
+                case If(condition, then, other):
+                    self.block(then, ranges.assuming(condition), runs, copies)
+                    self.block(other, ranges.assuming(condition, False), runs, copies)
 
 
 def _trips(loop: For, ranges: Ranges) -> int:

@@ -33,7 +33,9 @@ _OPTIONS: dict[str, type] = {
     "plain": bool,  # of targets.kernels.tirx.emit
 }
 # Constants that overflow, met while folding.
-_OVERFLOW = re.compile(r"cannot make uint from negative value|negative uint|Literal value \S+ exceeds range of")
+_OVERFLOW = re.compile(
+    r"cannot make uint from negative value|negative uint|Literal value \S+ exceeds (?:range|maximum) of"
+)
 
 
 def _import_tvm() -> Any:
