@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .driver import build
 from .graph.ir import Graph
-from .loops.ir import Function
 from .passes.base import registry
 from .pipelines import Pipeline
 from .stages import IR, Stage, difference, stages
@@ -24,7 +22,7 @@ _STAGES = {
 
 def walk_through(program: IR, inputs: Sequence[np.ndarray], pipeline: Pipeline) -> str:
     """The page: the IR at the beginning and behind each pass that changes it, what the pass is for, and whether the
-    program still computes the same (every stage is interpreted on ``inputs``).
+    program still computes the same (every stage is interpreted on ``inputs``). Nothing of the host is in it.
 
     Raises:
         PassError: a pass failed, or left invalid IR.
@@ -51,9 +49,7 @@ def walk_through(program: IR, inputs: Sequence[np.ndarray], pipeline: Pipeline) 
         before = text
     if unchanged:
         parts.append(f"Nothing to do for {', '.join(unchanged)}.\n")
-    last = found[-1].ir
-    assert isinstance(last, Function)
-    parts += ["## LLVM\n", "What the code generator hands to LLVM.\n", f"```llvm\n{_llvm(last, pipeline)}\n```"]
+    parts.append("`--emit llvm` prints what the code generator hands to LLVM, `--emit assembly` what LLVM makes of it.")
     return "\n".join(parts)
 
 
@@ -61,8 +57,4 @@ def _explanation(stage: Stage) -> str:
     if stage.name in _STAGES:
         return _STAGES[stage.name]
     documentation = inspect.getdoc(registry()[stage.name]) or ""
-    return " ".join(documentation.partition("\n\n")[0].split())
-
-
-def _llvm(function: Function, pipeline: Pipeline) -> str:
-    return build(function, pipeline).llvm_ir().strip()
+    return " ".join(documentation.partition("\n\n")[0].replace("``", "`").split())

@@ -192,9 +192,10 @@ class _Fusion:
         self._add(group, i, alone or shared, queue, seen)
 
     def _is_alone(self, group: _Group, node: Node) -> bool:
-        """Whether nobody but the group's own members uses the node's outputs."""
+        """Whether nobody but the group's own members uses the node's outputs: not even a group that computes one of
+        those members anew."""
         return all(
-            group.reads.get(value.name, 0) == len(self.users.get(value.name, ())) and value.name not in self.outputs
+            group.reads.get(value.name, 0) == len(self.users.get(value.name, ())) and value.name not in self.needed
             for value in node.outputs
         )
 

@@ -122,3 +122,12 @@ def test_an_expensive_operator_is_never_computed_twice() -> None:
         'q: f32[8] = reduce[op="add", dims=(1)](t) k: f32[4] = reduce[op="max", dims=(0)](t)'
     )
     assert _groups(nodes, "q, k") == [["exp"], ["permute", "reduce"], ["permute", "reduce"]]
+
+
+def test_what_is_stored_in_one_group_is_not_stored_in_another():
+    """v3 is computed anew for v5, from v2: then v2 is stored beside v3, and not by a group of its own."""
+    program = (
+        "v1: f32[8] = exp(r) v2: f32[8] = div(r, v1) v3: f32[8] = neg(v2) "
+        "v4: f32[8], v6: i64[8] = sort[dim=0, descending=false](v3) v5: f32[8] = mul(v3, r)"
+    )
+    assert _groups(program, "v1, v5, v4") == [["exp", "div", "neg"], ["sort"], ["neg", "mul"]]
