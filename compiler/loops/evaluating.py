@@ -94,7 +94,7 @@ def evaluating(expression: Expr, scope: Scope, place: str) -> Evaluate:
 
 def noting(function: Callable[..., Value], op: str, dtype: DType, scope: Scope, place: str) -> Callable[..., Value]:
     """An operator that notes in ``scope.overflow`` where its result had to be wrapped around."""
-    exact, places = unwrapped(op) if dtype.is_integer else None, scope.overflow
+    exact, places = unwrapped(op, dtype) if dtype.is_integer else None, scope.overflow
     if places is None or exact is None:
         return function
     low, high = int(dtype.min), int(dtype.max)

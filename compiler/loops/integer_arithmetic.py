@@ -95,17 +95,19 @@ _WRAPPED: dict[str, Integer] = {
 }
 
 
-def unwrapped(op: str) -> Integer | None:
+def unwrapped(op: str, dtype: DType) -> Integer | None:
     """The mathematical result of an operator that can leave the range of its operands' type, for operands of which it
     has one; None: the operator never does."""
+    if op == "shl":
+        # An amount that is out of range shifts everything out, which is no overflow.
+        return lambda a, b: a << b if 0 <= b < dtype.bits else 0
     return _WRAPPED.get(op) or _UNBOUNDED.get(op)
 
 
-# A shift by an amount out of range gives what ``operators`` says, and is no overflow; nor is a negative power.
+# A negative power is no overflow.
 _UNBOUNDED: dict[str, Integer] = {
     "neg": operator.neg,
     "abs": abs,
-    "shl": lambda a, b: a << b if 0 <= b < 64 else 0,
     # From 64 on, each power of what is not -1, 0 or 1 is out of every range.
     "pow": lambda a, b: 0 if b < 0 else a ** min(b, 64 + b % 2),
 }

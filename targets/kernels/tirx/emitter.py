@@ -59,9 +59,8 @@ class Emitter:
         #: Loops of these kinds are around.
         self.around: list[str] = []
         self.ranges = Ranges()
-        #: How many variables were bound, and how many statements emitted that VectorizeLoop takes lane by lane.
+        #: How many variables were bound.
         self.bound = 0
-        self.scalar = 0
 
     def held(self, value: Any, dtype: DType) -> Any:
         """A value that can be written down several times at no cost: a variable, unless it is one or a literal."""

@@ -60,7 +60,6 @@ def unary(emitter: Emitter, op: str, value: Any, dtype: DType) -> Any:
     if op in _EXACT:
         return _EXACT[op](value)
     if op in _FUNCTIONS:
-        emitter.scalar += 1
         return _in_f32(dtype, _FUNCTIONS[op], value)
     raise Unsupported(f"tirx has no {op}", op)
 
@@ -74,7 +73,6 @@ def binary(emitter: Emitter, op: str, a: Any, b: Any, dtype: DType) -> Any:
     if op in _ARITHMETIC:
         return _ARITHMETIC[op](a, b)
     if op in _CALLS:
-        emitter.scalar += 1
         return _in_f32(dtype, _CALLS[op], a, b)
     a, b = emitter.held(a, dtype), emitter.held(b, dtype)
     if op in ("min", "max"):
@@ -101,7 +99,6 @@ def _apart(remainder: Any, b: Any, dtype: DType) -> Any:
 
 
 def _floormod(emitter: Emitter, a: Any, b: Any, dtype: DType) -> Any:
-    emitter.scalar += 1
     remainder = emitter.held(_in_f32(dtype, _fmod, a, b), dtype)
     return tirx.Select(_apart(remainder, b, dtype), tirx.Add(remainder, b), remainder)
 
@@ -112,7 +109,6 @@ def _floordiv(emitter: Emitter, a: Any, b: Any, dtype: DType) -> Any:
         a, b = (emitter.held(cast(F32, operand), F32) for operand in (a, b))
         return cast(F16, _floordiv(emitter, a, b, F32))
     zero, one = constant(0.0, dtype), constant(1.0, dtype)
-    emitter.scalar += 1
     remainder = emitter.held(_fmod(a, b), dtype)
     quotient = emitter.held(tirx.Div(tirx.Sub(a, remainder), b), dtype)
     moved = tirx.Select(_apart(remainder, b, dtype), tirx.Sub(quotient, one), quotient)

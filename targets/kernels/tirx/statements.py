@@ -66,14 +66,12 @@ def _statement(emitter: Emitter, statement: Statement) -> Any:
             return _loop(emitter, statement)
         case If(condition, then, other):
             decide = expression(emitter, condition)
-            emitter.scalar += 1
             ranges = emitter.ranges
             taken = block(emitter, then, ranges.assuming(condition))
             return tirx.IfThenElse(
                 decide, taken, block(emitter, other, ranges.assuming(condition, False)) if other else None
             )
         case Assert(condition, message):
-            emitter.scalar += 1
             words = [ir.StringImm(message)]
             return tirx.AssertStmt(expression(emitter, condition), ir.StringImm("RuntimeError"), words)
     raise TypeError(f"not a statement: {statement!r}")
@@ -85,20 +83,19 @@ def _loop(emitter: Emitter, loop: For) -> Any:
     var = tirx.Var(loop.var.name, type_name(INDEX))
     step = None if loop.step == 1 else constant(loop.step, INDEX)
     emitter.variables[loop.var.name] = var
-    if step is not None and kind != "serial":
-        # Only loops that stay loops have steps in TVM.
+    if step is not None and (kind != "serial" or not emitter.plain):
+        # Only loops that stay loops have steps in TVM, and CanonicalizeLoop gets the bounds of loops inside them wrong.
         count = trip_count(loop)
         trips = constant(count, INDEX) if count is not None else _trips(extent, loop.step)
         emitter.variables[loop.var.name] = tirx.Add(start, tirx.Mul(var, step))
         start, extent, step = constant(0, INDEX), trips, None
     emitter.around.append(kind)
-    bound, scalar = emitter.bound, emitter.scalar
+    bound = emitter.bound
     body = block(emitter, loop.body, emitter.ranges.inside(loop))
     emitter.around.pop()
-    if kind == "vectorised" and not emitter.plain and emitter.bound > bound and emitter.scalar > scalar:
+    if kind == "vectorised" and not emitter.plain and emitter.bound > bound:
         # Statements that VectorizeLoop takes lane by lane lose the variables bound in front of them.
         kind = "serial"
-    emitter.scalar += kind != "unrolled"
     return tirx.For(var, start, extent, _KINDS[kind], body, step=step)
 
 

@@ -1,0 +1,44 @@
+"""Runs kernel targets on random kernels, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+
+from misfold.generators.kernels import Options, generate
+from misfold.oracles.kernels import expect, judge_kernel
+from misfold.oracles.verdict import Verdict
+from misfold.programs.kernel import KernelCase
+from misfold.programs.pipeline import Pipeline
+from misfold.targets.kernels.protocol import KernelTarget
+from misfold.targets.kernels.running import run_kernel
+from misfold.targets.outcome import Outcome
+
+
+def made(seed: int, options: Options = Options()) -> KernelCase:  # noqa: B008
+    return KernelCase(generate(random.Random(f"kernel {seed}"), options), seed)
+
+
+def outcome_in_child(target: KernelTarget, case: KernelCase, pipeline: Pipeline | None = None) -> Outcome:
+    """What a target does with a case, in a forked process that ends after twenty seconds."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            os.write(writing, run_kernel(target, case, pipeline, 2).pack())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as pipe:
+        data = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if data:
+        return Outcome.unpack(data)
+    return Outcome("hang" if os.WTERMSIG(status) == signal.SIGALRM else "crash")
+
+
+def verdict(target: KernelTarget, case: KernelCase, pipeline: Pipeline | None = None) -> Verdict:
+    outcome = outcome_in_child(target, case, pipeline)
+    return judge_kernel(case, expect(case), outcome, exact_overflow=target.wraps)
