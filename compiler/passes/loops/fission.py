@@ -97,10 +97,13 @@ def _groups(loop: For, ranges: Ranges) -> list[list[int]]:
             for user in range(number + 1, len(body)):
                 if name in used[user]:
                     _tie(edges, number, user)
-    # a let that is copied must not be torn from one that is not: its users are tied to that one
-    for number in copied:
+    # a let that is copied must not be torn from one that is not: its users are tied to that one,
+    # also where it is used through other copied ones
+    needs: dict[int, set[str]] = {}
+    for number in sorted(copied):
+        needs[number] = used[number].union(*(needs[one] for one in needs if _binds(body[one]) & used[number]))
         for earlier in range(number):
-            if earlier in copied or not _binds(body[earlier]) & used[number]:
+            if earlier in copied or not _binds(body[earlier]) & needs[number]:
                 continue
             for user in range(number + 1, len(body)):
                 if _binds(body[number]) & used[user]:

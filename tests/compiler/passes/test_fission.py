@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from misfold.compiler.loops.parser import parse_function
+from misfold.compiler.loops.verify import verify
+from misfold.compiler.passes.base import make
+
 from .harness import check_pass
 from .nests import random_nests
 from .shapes import becomes, stays
@@ -77,6 +81,25 @@ def test_inner_loops_part_too():
 )
 def test_what_it_leaves_alone(body):
     stays("fission", XYZ, body)
+
+
+def test_copied_variables_that_use_one_another():
+    """c is copied, and uses b, which is copied, and uses a, which reads what the loop writes and is not."""
+    function = parse_function(
+        """function f(x: in f32[8], y: out f32[8], z: out f32[8], w: inout f32[8]) {
+          for i in 0..8 {
+            let a: f32 = w[i]
+            let b: f32 = a + x[i]
+            let c: f32 = b * b
+            w[i] = x[i]
+            y[i] = c
+            z[i] = x[i]
+          }
+        }"""
+    )
+    after = make("fission", {}).run(function)
+    verify(after)
+    assert after != function
 
 
 CHOICES = [{}, {"loops": "innermost"}]
