@@ -21,7 +21,8 @@ def emit(function: Function, plain: bool = False) -> Any:
     """The PrimFunc of a function; its parameters are buffers, in order. One with strides is all of its memory, flat.
 
     Unless ``plain``, vectorised loops become serial where they bind variables (which are lost where VectorizeLoop takes
-    a statement lane by lane), and loops have no steps: TVM 0.27 loses the variables in the first case and computes wrong
+    a statement lane by lane), and loops have no steps: TVM 0.27 loses the variables in the first case and computes
+    wrong
     bounds of inner loops in the second, at every opportunity, and little else would be seen.
 
     Raises:

@@ -18,12 +18,6 @@ from misfold.targets.kernels.tvm import TVM
 
 from .harness import made, outcome_in_child, verdict
 
-# What TVM 0.27 itself does wrong with kernels of these tests, by what the verdicts say.
-KNOWN = (
-    # NarrowDataType, Shift amounts of 64-bit indices are checked against 32 bits.
-    "Shift amount must be non-negative and less than 32",
-)
-
 
 @pytest.fixture(scope="module")
 def target():
@@ -52,8 +46,8 @@ def test_operators_on_floats(target, dtype):
     lines = [f"y[{n}, i] = {op}(x[i] / 3:{dtype})" for n, op in enumerate(UNARY.split())]
     for n, op in enumerate(BINARY.split(), 7):
         lines.append(f"y[{n}, i] = {applied(op, f'(x[i] / 3:{dtype})', f'(z[i] / 2:{dtype})')}")
-    # TVM refuses to fold 0 / 0.
-    nan = "(x[i] - x[i]) / (x[i] - x[i])"
+    # Not 0 / 0, which TVM refuses to fold.
+    nan = f"sqrt(-1:{dtype} - abs(x[i]))"
     lines += [f"y[17, i] = min(x[i], {nan})", f"y[18, i] = max({nan}, x[i])"]
     body = "\n".join(lines)
     head = f"function f(x: in {dtype}[40], z: in {dtype}[40], y: out {dtype}[19, 40])"
@@ -86,14 +80,24 @@ def test_casts_saturate_and_round_once(target):
     assert (found.kind, found.oracle) == ("ok", "values"), found
 
 
-def test_random_kernels(target):
-    seen = Counter()
-    for seed in range(60):
+def check(target, seeds: range) -> None:
+    """What compiles is right. TVM's own failed checks while compiling say nothing of the emission; they stay rare."""
+    seen: Counter[str] = Counter()
+    for seed in seeds:
         found = verdict(target, made(seed, Options(statements=10, depth=3, expression=3)))
-        known = any(words in found.explanation for words in KNOWN)
-        seen["known" if known and found.bad else found.kind] += 1
-        assert known or not found.bad, (seed, found)
-    assert seen["ok"] > 30
+        seen["compile" if found.bad and found.oracle == "compile" else found.kind] += 1
+        assert not found.bad or found.oracle == "compile", (seed, found)
+    assert seen["ok"] > len(seeds) / 2
+    assert seen["compile"] < len(seeds) / 8
+
+
+def test_random_kernels(target):
+    check(target, range(50))
+
+
+@pytest.mark.slow
+def test_many_random_kernels(target):
+    check(target, range(50, 200))
 
 
 def test_an_assert_that_does_not_hold_is_an_error(target):
