@@ -198,6 +198,7 @@ class Runner:
         self.stop = Stop()
         self.pending: deque[Finding] = deque()
         self.unverified: deque[Bug] = deque()
+        self.reached: Reached | None = None
         self.errors: list[BaseException] = []
         self.started = time.monotonic()
         self._numbers = threading.Lock()
@@ -215,11 +216,8 @@ class Runner:
             self.settings = resumed(Settings.from_data(known.settings), self.settings, self.folder)
         self.campaign: Campaign = known
         before = known.seconds
-        self.reached = (
-            Reached(self.store, known, lambda: before + time.monotonic() - self.started)
-            if self.settings.coverage
-            else None
-        )
+        if self.settings.coverage:
+            self.reached = Reached(self.store, known, lambda: before + time.monotonic() - self.started)
         self.done = self.store.finished_blocks(known)
         self.resumed = bool(self.done)
         self.cases_before = self.store.number_of_cases(known)

@@ -17,7 +17,6 @@ from misfold.targets.isolation.answer import Answer
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.isolation.slot import Slot
 from misfold.targets.outcome import Failure, Outcome, TensorValue
-from misfold.targets.protocol import Target
 from misfold.targets.running import outcome_of
 
 from .coverage import worker
@@ -59,7 +58,7 @@ class Examiner:
     def __init__(
         self,
         servers: Mapping[str, ForkServer],
-        targets: Mapping[str, Target],
+        targets: Mapping[str, Any],
         folder: Path,
         seconds: float,
         reached: Reached | None = None,

@@ -35,8 +35,8 @@ def headline(runner: Runner) -> str:
         parts.append(f"{duration(max(settings.time - elapsed, 0))} left" if elapsed < settings.time else "finishing")
     found = tally.findings
     parts.append(f"{found['confirmed'] + found['duplicate']} findings")
-    reached = runner.reached.totals() if getattr(runner, "reached", None) is not None else {}
-    parts += [f"{count:,} {name}" for name, count in sorted(reached.items())]
+    if runner.reached is not None:
+        parts += [f"{count:,} {name}" for name, count in sorted(runner.reached.totals().items())]
     if runner.pending:
         parts.append(f"{len(runner.pending)} to confirm")
     return " · ".join(parts)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from math import isfinite
 from typing import Any, NoReturn
 
 from misfold.compiler.dtypes import F64, DType
@@ -42,6 +44,8 @@ class Scope:
     races: Races = field(default_factory=Races)
     #: Where an integer operation wrapped around, in order; None: nobody asks.
     overflow: list[str] | None = None
+    #: Likewise where a sum or product of floats was rounded.
+    rounding: list[str] | None = None
 
     def slot(self, name: str) -> int:
         """A new slot for a variable."""
@@ -93,7 +97,10 @@ def evaluating(expression: Expr, scope: Scope, place: str) -> Evaluate:
 
 
 def noting(function: Callable[..., Value], op: str, dtype: DType, scope: Scope, place: str) -> Callable[..., Value]:
-    """An operator that notes in ``scope.overflow`` where its result had to be wrapped around."""
+    """An operator that notes in ``scope.overflow`` where its result had to be wrapped around, and in ``scope.rounding``
+    where a sum or product of floats is not exact."""
+    if dtype.is_float and op in _ROUNDED and scope.rounding is not None:
+        return _noting_rounding(function, op, dtype, scope.rounding, place)
     exact, places = unwrapped(op, dtype) if dtype.is_integer else None, scope.overflow
     if places is None or exact is None:
         return function
@@ -104,6 +111,31 @@ def noting(function: Callable[..., Value], op: str, dtype: DType, scope: Scope, 
         if not low <= unbounded(*operands) <= high and (not noted or noted[-1] != place):
             noted.append(place)
         return function(*operands)
+
+    return watched
+
+
+#: What may come out differently where products are fused with sums, or sums are reordered.
+_ROUNDED = {"add": Fraction.__add__, "sub": Fraction.__sub__, "mul": Fraction.__mul__}
+
+
+def _noting_rounding(
+    function: Callable[..., Value], op: str, dtype: DType, places: list[str], place: str
+) -> Callable[..., Value]:
+    exactly, limit = _ROUNDED[op], min(2.0**dtype.precision, 2.0**52)
+
+    def watched(a: float, b: float) -> Value:
+        result = function(a, b)
+        # Most operands are small integers: what comes of them is exact if the type holds all integers up to it.
+        small = -65536.0 <= a <= 65536.0 and -65536.0 <= b <= 65536.0 and a == int(a) and b == int(b)
+        if small and abs(result) < limit:
+            return result
+        if places and places[-1] == place:
+            return result
+        finite = isfinite(a) and isfinite(b)
+        if finite and not (isfinite(result) and exactly(Fraction(a), Fraction(b)) == Fraction(result)):
+            places.append(place)
+        return result
 
     return watched
 
@@ -121,7 +153,7 @@ def _binary(expression: Binary, scope: Scope, place: str) -> Evaluate:
                 raise UndefinedBehaviour("division by zero", f"{op} by zero", place) from None
 
         return divide
-    if op in _INLINE and (op in _COMPARISONS or dtype == F64):
+    if op in _INLINE and (op in _COMPARISONS or (dtype == F64 and scope.rounding is None)):
         return _INLINE[op](a, b)
     if op in _INLINE and dtype.is_integer and scope.overflow is None:
         return _wrapped(_INLINE[op](a, b), int(dtype.min), int(dtype.max), wrapping(dtype))

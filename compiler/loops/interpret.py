@@ -15,13 +15,20 @@ from .ir import Function, Parameter
 
 
 def interpret(
-    function: Function, arrays: Sequence[np.ndarray], *, watch: bool = True, overflow: list[str] | None = None
+    function: Function,
+    arrays: Sequence[np.ndarray],
+    *,
+    watch: bool = True,
+    overflow: list[str] | None = None,
+    rounding: list[str] | None = None,
 ) -> None:
     """Run a verified function on one array per parameter; ``out`` and ``inout`` arrays are written at the end.
 
     Arrays have their buffer's shape and element type; how they lie in memory does not matter. With ``watch`` off,
     uninitialised reads and data races go unnoticed (uninitialised elements of local buffers are zero), which takes
-    less time. The places at which an integer operation wrapped around are added to ``overflow``. Elements of an ``out`` array that the function does not write stay as they are.
+    less time. The places at which an integer operation wrapped around are added to ``overflow``, those at which a sum
+    or product of floats was not exact to ``rounding``. Elements of an ``out`` array that the function does not write
+    stay as they are.
 
     Raises:
         UndefinedBehaviour: the function met something undefined; no array is changed.
@@ -30,7 +37,7 @@ def interpret(
     """
     if len(arrays) != len(function.parameters):
         raise ValueError(f"{function.name} takes {len(function.parameters)} arrays, not {len(arrays)}")
-    scope = Scope(watch, overflow=overflow)
+    scope = Scope(watch, overflow=overflow, rounding=rounding)
     for parameter, array in zip(function.parameters, arrays):
         _check(parameter, array)
         name = parameter.buffer.name

@@ -16,6 +16,7 @@ from .python_source import PythonSource
 #: all traps armed, and one that meets a hundred thousand of them has spent a quarter of a second in signal handlers.
 DEFAULT = {
     "tvm": ("tvm-functions",),
+    "tvm-kernels": ("tvm-functions",),
     "onnx": ("onnxruntime-functions",),
     "inductor": ("torch._inductor-lines",),
     "misfold": ("misfold.compiler-lines",),
@@ -47,11 +48,11 @@ def make_source(name: str, cache: Path) -> Source:
     return NativeSource(what, "blocks" if kind == "blocks" else "functions", cache)
 
 
-def family_of(name: str) -> str:
-    """The family of targets in whose workers a source is armed."""
-    what = name.rpartition("-")[0]
-    known = {"tvm": "tvm", "onnxruntime": "onnx", "torch_cpu": "inductor", "misfold.compiler": "misfold"}
-    return known.get(what, known.get(what.partition(".")[0], "inductor"))
+def families_of(name: str) -> tuple[str, ...]:
+    """The families of targets in whose workers a source is armed."""
+    what = name.rpartition("-")[0].partition(".")[0]
+    known = {"tvm": ("tvm", "tvm-kernels"), "onnxruntime": ("onnx",), "misfold": ("misfold",)}
+    return known.get(what, ("inductor",))
 
 
 def chosen(families: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
@@ -63,7 +64,7 @@ def chosen(families: Iterable[str], names: Iterable[str]) -> dict[str, list[str]
                 found[family] += [item for item in DEFAULT.get(family, ()) if item not in found[family]]
             continue
         check_name(name)
-        family = family_of(name)
-        if family in found and name not in found[family]:
-            found[family].append(name)
+        for family in families_of(name):
+            if family in found and name not in found[family]:
+                found[family].append(name)
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from misfold.mutators.kernels import MUTATORS
-from misfold.mutators.pipelines import Legality
+from misfold.mutators.legality import Legality
 from misfold.programs.errors import TargetError
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.kernels import registry, running
@@ -50,20 +50,20 @@ class KernelRunner(Runner):
         self.scheduler = Scheduler(
             self.settings.seed, loop, self.settings.targets, {name: one.general for name, one in MUTATORS.items()}
         )
-        self.legality = {name: Legality(target.pass_space()) for name, target in self.targets.items()}
+        self.legality = {name: Legality(target.pass_space().after) for name, target in self.targets.items()}
         entries, learnt = rows.load(self.store, self.campaign)
         for entry in entries:
             self.scheduler.corpora[entry.target].restore(entry)
         self.scheduler.bandit.load(learnt.get("bandit", {}))
         for name in self.legality:
             if f"legality {name}" in learnt:
-                self.legality[name] = Legality.from_data(self.targets[name].pass_space(), learnt[f"legality {name}"])
+                self.legality[name] = Legality.from_data(learnt[f"legality {name}"])
 
     def make_servers(self, limits: Limits) -> Servers:
         coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
         return Servers(
             self.targets, self.folder, limits, coverage,
-            preload=running.PRELOAD, variable=running.VARIABLE, making=MAKING,
+            preload=running.PRELOAD, variable=running.TARGETS, making=MAKING,
         )  # fmt: skip
 
     def make_lane(self, servers: Servers, folder: Path) -> KernelLane:

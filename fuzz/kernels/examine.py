@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from misfold.oracles.kernels import Expected, judge_kernel
+from misfold.oracles.kernels import judge_kernel
 from misfold.oracles.verdict import Verdict
 from misfold.programs.kernel import KernelCase
 from misfold.programs.pipeline import Pipeline
@@ -14,6 +14,7 @@ from misfold.targets.running import outcome_of
 
 from ..coverage import worker
 from ..examine import REFERENCE, Examination, Examiner
+from .expected import from_data
 
 #: Stands for eager's outcome: the interpreter is the reference of a kernel, and it ran.
 DEFINED = Outcome("values")
@@ -30,9 +31,9 @@ class KernelExaminer(Examiner):
         answer = self.call(REFERENCE, "misfold.fuzz.kernels.produce:serve", request, self.seconds, fresh)
         if answer.data is None:
             return outcome_of(answer), None
-        expected = Expected.from_data(answer.data["expected"])
-        if expected.undefined is not None:
-            return Outcome("rejected", failure=Failure("undefined", expected.undefined)), expected
+        expected = from_data(answer.data["expected"])
+        if expected.invalid is not None:
+            return Outcome("rejected", failure=Failure("undefined", expected.invalid)), expected
         return DEFINED, expected
 
     def run(
@@ -47,7 +48,7 @@ class KernelExaminer(Examiner):
         return outcome
 
     def judge(self, case: Any, target: str, eager: Outcome, reference: Any, outcome: Outcome) -> Verdict:
-        return judge_kernel(case, reference, outcome, wraps=self.targets[target].wraps)
+        return judge_kernel(case, reference, outcome, exact_overflow=self.targets[target].wraps)
 
     def still_valid(self, case: KernelCase) -> bool:
         """Whether the interpreter finds nothing undefined in a case."""

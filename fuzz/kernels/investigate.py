@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from misfold.programs.errors import StoreError
 from misfold.programs.kernel import KernelCase, parse_kernel_case
@@ -21,10 +20,6 @@ REDUCTION_TESTS = 250
 
 class KernelInvestigator(Investigator):
     """Investigates findings of one lane of a kernel campaign."""
-
-    def supported(self, case: Any, first: Examination, evidence: list[Any]) -> bool:
-        """A kernel's reference is exact: no further inputs are needed to be sure."""
-        return True
 
     def reduce(self, first: Examination) -> Examination:
         """The smallest failing kernel and pipeline, examined; the case itself if its reduced form does not hold up."""
@@ -60,8 +55,9 @@ class KernelInvestigator(Investigator):
         return kernel_title(reduced.verdict, reduced.outcome, reduced.pipeline, reduced.case.function)
 
     def script(self, reduced: Examination, heading: str) -> str:
-        source: str = self.examiner.targets[reduced.target].script(reduced.case, reduced.pipeline, heading)
-        return source
+        source: str | None = self.examiner.targets[reduced.target].script(reduced.case, reduced.pipeline)
+        quoted = heading.replace("\\", "\\\\").replace('"""', "'''")
+        return f'"""{quoted}\n"""\n\n{source}' if source else f'"""{quoted}\n\nThis target has no script."""\n'
 
     def write_case(self, case: KernelCase, path: Path) -> None:
         file = path.with_name(f"{path.name}.kernel")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from misfold.mutators.pipelines import Legality, mutate_pipeline
-from misfold.oracles.kernels import Expected
+from misfold.mutators.legality import Legality
+from misfold.mutators.pipelines import mutate_pipeline, names
 from misfold.programs.kernel import KernelCase, parse_kernel_case
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import FAILURES, Outcome
@@ -25,6 +25,7 @@ from ..store import Campaign, Finding, Store
 from ..tally import Tally
 from . import rows
 from .examine import DEFINED, KernelExaminer
+from .expected import from_data
 
 MAKE = "misfold.fuzz.kernels.produce:make"
 
@@ -111,8 +112,7 @@ class KernelLane(Triage):
         self, index: int, plan: Plan, case: KernelCase, item: dict[str, Any]
     ) -> tuple[dict[str, Any], Entry | None]:
         target = plan.target
-        expected = Expected.from_data(item["expected"])
-        digest = hashlib.sha256(item["expected"].get("digest", "").encode()).hexdigest()[:16]
+        expected, digest = from_data(item["expected"]), item["expected"]["digest"]
         pipeline = self._pipeline(plan)
         start, inside = time.perf_counter(), self.examiner.in_target
         outcome = self.examiner.run(case, target, pipeline)
@@ -123,7 +123,7 @@ class KernelLane(Triage):
         self.tally.count(target, outcome, verdict)
         legal = outcome.kind not in FAILURES
         if pipeline.passes is not None:
-            self.legality[target].learn([name for name, _ in pipeline.passes], legal)
+            self.legality[target].learn(names(pipeline, self.examiner.targets[target].pass_space()), legal)
         new = [(source, point) for source, points in self.examiner.new.items() for point in points]
         entry = self.scheduler.learn(
             plan,
@@ -153,10 +153,10 @@ class KernelLane(Triage):
             return parent
         space = system.pass_space()
         if self.scheduler.settings.random_pipelines:
-            names = source.choices(sorted(space.passes), k=source.randint(1, 12))
-            return Pipeline("random", {}, tuple((name, {}) for name in names))
+            drawn = source.choices(sorted(space.passes), k=source.randint(1, 12))
+            return Pipeline("random", {}, tuple((name, {}) for name in drawn))
         donors = [Pipeline.from_data(data) for data in plan.donor_pipelines]
-        return mutate_pipeline(parent, source, space, donors, self.legality[plan.target])
+        return replace(mutate_pipeline(parent, source, space, donors, self.legality[plan.target]), name="evolved")
 
 
 def _request(plan: Plan) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from misfold.oracles.kernels import expect
 from misfold.programs.errors import MisfoldError
 from misfold.programs.kernel import KernelCase, parse_kernel_case
 
+from .expected import to_data
+
 
 def warm_up() -> None:
     """Import what making kernels needs (this module does) and run it once."""
@@ -23,7 +25,7 @@ def make(request: dict[str, Any]) -> dict[str, Any]:
     """Carry out ``plans``: each has ``what``, ``seed``, and for a mutation ``text`` (the parent), ``mutator`` (or None)
     and ``donors`` (texts).
 
-    Each item of the answer has ``text``, ``mutator``, ``preserves`` and ``expected`` (as of ``Expected.to_data``), or
+    Each item of the answer has ``text``, ``mutator``, ``preserves`` and ``expected`` (as of ``expected.to_data``), or
     else a ``note`` that says why there is no valid program.
     """
     return {"items": [_carry_out(plan) for plan in request["plans"]]}
@@ -31,7 +33,7 @@ def make(request: dict[str, Any]) -> dict[str, Any]:
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
     """What the interpreter makes of the case ``case``."""
-    return {"expected": expect(parse_kernel_case(request["case"])).to_data()}
+    return {"expected": to_data(expect(parse_kernel_case(request["case"])))}
 
 
 def _carry_out(plan: dict[str, Any]) -> dict[str, Any]:
@@ -45,7 +47,8 @@ def _carry_out(plan: dict[str, Any]) -> dict[str, Any]:
         # the same inputs as well: only the pipeline is new
         function, seed = parent.function, parent.seed
     else:
-        made = mutate(parent.function, source, _functions(plan["donors"]), plan["mutator"])
+        only = [plan["mutator"]] if plan["mutator"] else None
+        made = mutate(parent.function, source, _functions(plan["donors"]), only)
         if made is None:
             return {"note": f"{plan['mutator']} finds nothing to do"}
         function, mutator, preserves = made.function, made.mutator, made.preserves
@@ -55,9 +58,9 @@ def _carry_out(plan: dict[str, Any]) -> dict[str, Any]:
         expected = expect(case)
     except MisfoldError as error:
         return {"note": f"{mutator}: {error}"}
-    if expected.undefined is not None:
-        return {"note": f"{mutator}: undefined: {expected.undefined}"}
-    return {"text": case.text, "mutator": mutator, "preserves": preserves, "expected": expected.to_data()}
+    if expected.invalid is not None:
+        return {"note": f"{mutator}: undefined: {expected.invalid}"}
+    return {"text": case.text, "mutator": mutator, "preserves": preserves, "expected": to_data(expected)}
 
 
 def _functions(texts: Sequence[str]) -> list[Function]:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from misfold.fuzz.cli import app
 from misfold.fuzz.coverage.reached import Reached, histories
-from misfold.fuzz.coverage.sources import check_name, chosen, family_of
+from misfold.fuzz.coverage.sources import check_name, chosen, families_of
 from misfold.fuzz.store import Store
 from misfold.programs.errors import UsageError
 
@@ -91,7 +91,8 @@ def test_campaigns_on_other_versions_are_not_compared(tmp_path):
 def test_sources_by_name():
     assert chosen(["tvm", "inductor"], ["auto"]) == {"tvm": ["tvm-functions"], "inductor": ["torch._inductor-lines"]}
     assert chosen(["tvm"], ["tvm-blocks", "torch_cpu-functions"]) == {"tvm": ["tvm-blocks"]}
-    assert family_of("misfold.compiler-lines") == "misfold"
+    assert chosen(["tvm-kernels"], ["tvm-blocks"]) == {"tvm-kernels": ["tvm-blocks"]}
+    assert families_of("misfold.compiler-lines") == ("misfold",)
     for wrong in ("tvm", "llvm-functions", "tvm-edges", "-lines"):
         with pytest.raises(UsageError, match="no source of coverage"):
             check_name(wrong)
