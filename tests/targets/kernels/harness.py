@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+from dataclasses import replace
 
 from misfold.generators.kernels import Options, generate
 from misfold.oracles.kernels import expect, judge_kernel
@@ -39,6 +40,10 @@ def outcome_in_child(target: KernelTarget, case: KernelCase, pipeline: Pipeline 
     return Outcome("hang" if os.WTERMSIG(status) == signal.SIGALRM else "crash")
 
 
-def verdict(target: KernelTarget, case: KernelCase, pipeline: Pipeline | None = None) -> Verdict:
+def verdict(target: KernelTarget, case: KernelCase, pipeline: Pipeline | None = None, exact: bool = False) -> Verdict:
+    """The verdict on what a target does; ``exact``: every operation is rounded alone, so bits count everywhere."""
     outcome = outcome_in_child(target, case, pipeline)
-    return judge_kernel(case, expect(case), outcome, exact_overflow=target.wraps)
+    expected = expect(case)
+    if exact:
+        expected = replace(expected, approximate=frozenset())
+    return judge_kernel(case, expected, outcome, exact_overflow=target.wraps)
