@@ -30,11 +30,11 @@ BAD = ("proved", "suspect")
 class Examination:
     """What eager, the reference and a target made of a case."""
 
-    case: Case
+    case: Any  # a Case, or a KernelCase
     target: str
     pipeline: Pipeline
     eager: Outcome
-    reference: Reference | None
+    reference: Any  # a Reference, or an Expected
     outcome: Outcome
     verdict: Verdict
 
@@ -121,7 +121,7 @@ class Examiner:
         return judge(case, eager, reference, outcome, aliases=self.targets[target].aliases)
 
     def examine(
-        self, case: Case, target: str, pipeline: Pipeline, *, fresh: bool = False, repeats: int = 1
+        self, case: Any, target: str, pipeline: Pipeline, *, fresh: bool = False, repeats: int = 1
     ) -> Examination:
         """Eager, reference and target anew, and the verdict."""
         eager, reference = self.refer(case, fresh, repeats)

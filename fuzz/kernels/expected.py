@@ -16,8 +16,8 @@ def to_data(expected: Expected) -> dict[str, Any]:
     """Plain data; ``digest`` is the same for the same values."""
     values = [[name, array.dtype.name, list(array.shape), array.tobytes()] for name, array in expected.values.items()]
     digest = hashlib.sha256()
-    for name, dtype, shape, content in values:
-        digest.update(f"{name} {dtype} {shape} ".encode() + content)
+    for name, array in expected.values.items():
+        digest.update(f"{name} {array.dtype.name} {array.shape} ".encode() + array.tobytes())
     return {
         "values": values,
         "approximate": sorted(expected.approximate),

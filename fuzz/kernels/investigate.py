@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from misfold.programs.errors import StoreError
 from misfold.programs.kernel import KernelCase, parse_kernel_case
+from misfold.triage.kernel_script import export_kernel_script
 from misfold.triage.kernel_signature import kernel_patterns, kernel_title, silent_kernel_signature
 from misfold.triage.reduce.kernels import reduce_kernel
 
 from ..examine import Examination
 from ..investigate import REDUCTION_LIMITS, Investigator
 
+#: The service of kernel workers that gives a target's part of a script.
+SCRIPT = "misfold.targets.kernels.running:script"
 #: Tests that a reduction may spend. A kernel's takes 30 ms or so, a graph's a second.
 REDUCTION_TESTS = 250
 
@@ -43,7 +47,7 @@ class KernelInvestigator(Investigator):
     def parse(self, text: str) -> KernelCase:
         return parse_kernel_case(text)
 
-    def patterns(self, case: KernelCase) -> list[str]:
+    def patterns(self, case: Any) -> list[str]:
         return kernel_patterns(case.function)
 
     def silent_signature(self, reduced: Examination) -> str:
@@ -55,11 +59,17 @@ class KernelInvestigator(Investigator):
         return kernel_title(reduced.verdict, reduced.outcome, reduced.pipeline, reduced.case.function)
 
     def script(self, reduced: Examination, heading: str) -> str:
-        source: str | None = self.examiner.targets[reduced.target].script(reduced.case, reduced.pipeline)
-        quoted = heading.replace("\\", "\\\\").replace('"""', "'''")
-        return f'"""{quoted}\n"""\n\n{source}' if source else f'"""{quoted}\n\nThis target has no script."""\n'
+        request = {"target": reduced.target, "case": reduced.case.text, "pipeline": reduced.pipeline.to_data()}
+        family = self.examiner.targets[reduced.target].family
+        answer = self.examiner.call(family, SCRIPT, request, self.examiner.seconds, fresh=True)
+        source = (answer.data or {}).get("source")
+        if source is None:
+            return f"raise SystemExit('misfold could not write a script for {reduced.target}')\n"
+        expected: Any = reduced.reference
+        exact = {name: array for name, array in expected.values.items() if name not in expected.approximate}
+        return export_kernel_script(reduced.case, reduced.target, source, heading, exact)
 
-    def write_case(self, case: KernelCase, path: Path) -> None:
+    def write_case(self, case: Any, path: Path) -> None:
         file = path.with_name(f"{path.name}.kernel")
         try:
             file.write_text(case.text, encoding="utf-8")

@@ -147,7 +147,7 @@ class KernelLane(Triage):
         own = list(system.pipelines())
         if plan.parent is None:
             usual = source.random() < self.settings.default_pipeline_share or len(own) == 1
-            return own[0] if usual else source.choice(own[1:])
+            return _quick(own) if usual else source.choice(own[1:])
         parent = Pipeline.from_data(plan.parent.pipeline)
         if plan.what != "pipeline":
             return parent
@@ -157,6 +157,11 @@ class KernelLane(Triage):
             return Pipeline("random", {}, tuple((name, {}) for name in drawn))
         donors = [Pipeline.from_data(data) for data in plan.donor_pipelines]
         return replace(mutate_pipeline(parent, source, space, donors, self.legality[plan.target]), name="evolved")
+
+
+def _quick(own: list[Pipeline]) -> Pipeline:
+    """The default pipeline, or the same without LLVM's own optimisations where there is that."""
+    return next((one for one in own if one.name == "llvm-O0"), own[0])
 
 
 def _request(plan: Plan) -> dict[str, Any]:

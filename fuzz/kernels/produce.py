@@ -15,6 +15,9 @@ from misfold.programs.kernel import KernelCase, parse_kernel_case
 
 from .expected import to_data
 
+#: Small kernels: compiling takes as long as a kernel is, and they overflow less often, which TVM leaves undefined.
+OPTIONS = Options(statements=6, expression=2, work=500)
+
 
 def warm_up() -> None:
     """Import what making kernels needs (this module does) and run it once."""
@@ -42,7 +45,7 @@ def _carry_out(plan: dict[str, Any]) -> dict[str, Any]:
     mutator, preserves = plan["what"], False
     seed = source.getrandbits(31)
     if parent is None:
-        function: Function = generate(source, Options())
+        function: Function = generate(source, OPTIONS)
     elif plan["what"] == "pipeline":
         # the same inputs as well: only the pipeline is new
         function, seed = parent.function, parent.seed

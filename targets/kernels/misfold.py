@@ -13,6 +13,7 @@ from misfold.compiler.passes.base import LoopPass, registry
 from misfold.compiler.pipelines import Pipeline as CompilerPipeline
 from misfold.compiler.pipelines import from_data, named
 from misfold.programs.errors import TargetError
+from misfold.programs.kernel import KernelCase
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.options import check_pipeline
 from misfold.targets.packages import missing_packages, package_versions
@@ -105,3 +106,15 @@ class Misfold(KernelTarget):
             compiled(*arrays)
 
         return run
+
+    def script(self, case: KernelCase, pipeline: Pipeline) -> str:
+        from .sources import misfold_source
+
+        passes = pipeline.passes
+        if passes is None:
+            passes = tuple(
+                (entry[0], entry[1] if len(entry) > 1 else {})
+                for entry in (one.data() for one in named("O2").loop_passes)
+            )
+        codegen = {**pipeline.options.get("codegen", {}), "contract": False}
+        return misfold_source(case.function, Pipeline(pipeline.name, {"codegen": codegen}, passes))

@@ -130,3 +130,10 @@ def warm_up() -> None:
         except Exception as error:  # whatever the libraries under it raise
             raise TargetError(f"kernel target {name} failed to warm up: {failure_of(error).message}") from error
         _warm[name] = target
+
+
+def script(request: dict[str, Any]) -> dict[str, Any]:
+    """A service: ``source`` is the target's ``script`` of a case; the request is as for ``serve``."""
+    target = _warm.get(request["target"]) or registry.get(request["target"])
+    pipeline = Pipeline.from_data(request["pipeline"])
+    return {"source": target.script(parse_kernel_case(request["case"]), pipeline)}

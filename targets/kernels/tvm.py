@@ -115,8 +115,22 @@ class TVM(KernelTarget):
 
         return run
 
-    def script(self, case: KernelCase, pipeline: Pipeline) -> str | None:
-        return None
+    def script(self, case: KernelCase, pipeline: Pipeline) -> str:
+        tvm = _import_tvm()
+        from tvm.script import ir, tirx
+
+        from .sources import tvm_source
+        from .tirx import emit
+
+        function = emit(case.function, pipeline.options.get("plain", False))
+        text = function.script()
+        try:
+            read = tvm.script.from_source(text, extra_vars={"T": tirx, "I": ir})
+            same = tvm.ir.structural_equal(read, function)
+        except Exception:  # what TVM prints it does not always read
+            same = False
+        passes = [] if pipeline.passes is None else _with_required(pipeline.passes)
+        return tvm_source(text, None if same else tvm.ir.save_json(function), pipeline, passes)
 
 
 def _tensor(tvm: Any, array: np.ndarray, elements: int, before: int, flat: bool) -> Any:
@@ -140,22 +154,29 @@ def _passes(where: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> lis
     """The passes that names and parameters say; those that code generation needs are added."""
     from tvm import s_tir, tirx
 
-    names = {name for name, _ in entries}
-    missing: list[tuple[str, Mapping[str, Any]]] = [(name, {}) for name in REQUIRED if name not in names]
-    # CanonicalizeLoop is wanted by nearly all others.
-    first = [entry for entry in missing if entry[0] == "CanonicalizeLoop"]
     made = []
-    for name, parameters in (*first, *entries, *[entry for entry in missing if entry not in first]):
+    for name, given in _with_required(entries):
         module, _, short = name.rpartition(".")
         factory = getattr(tirx.transform if module == "tirx" else s_tir.transform, short, None)
         if name not in PASS_SPACE.passes or factory is None:
             raise TargetError(f"{where}: {unknown('pass', name, PASS_SPACE.passes)}")
-        given = {"target_bits": 32, **parameters} if short == "NarrowDataType" else dict(parameters)
         try:
             made.append((name, factory(**given)))
         except Exception as error:  # a factory may check its arguments in C++
-            raise TargetError(f"{where}: {name} does not take {dict(parameters)}: {error}") from error
+            raise TargetError(f"{where}: {name} does not take {given}: {error}") from error
     return made
+
+
+def _with_required(entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """A list of passes with those that code generation needs added."""
+    names = {name for name, _ in entries}
+    missing: list[tuple[str, Mapping[str, Any]]] = [(name, {}) for name in REQUIRED if name not in names]
+    # CanonicalizeLoop is wanted by nearly all others.
+    first = [entry for entry in missing if entry[0] == "CanonicalizeLoop"]
+    wanted = (*first, *entries, *[entry for entry in missing if entry not in first])
+    return [
+        (name, {"target_bits": 32, **given} if name == "tirx.NarrowDataType" else dict(given)) for name, given in wanted
+    ]
 
 
 def _build(tvm: Any, module: Any, target: Any, passes: Sequence[tuple[str, Any]]) -> Any:
