@@ -11,6 +11,9 @@ from misfold.compiler.arrays import numpy_dtype
 from misfold.compiler.errors import AssertionFailed, UndefinedBehaviour
 from misfold.compiler.loops.approximation import approximate
 from misfold.compiler.loops.interpret import interpret
+from misfold.compiler.loops.ir import Binary, Cast, Function, Unary
+from misfold.compiler.loops.operators import BINARY
+from misfold.compiler.loops.visit import all_expressions
 from misfold.programs.kernel import KernelCase, kernel_inputs
 from misfold.targets.outcome import FAILURES, Failure, Outcome, TensorValue
 
@@ -91,11 +94,30 @@ def judge_kernel(case: KernelCase, expected: Expected, outcome: Outcome, *, exac
         if name not in expected.approximate:
             return Verdict("proved", "values", difference, name)
         notes.append(difference)
+    if notes and discrete(case.function):
+        why = "an approximate value decides something, which may come out either way"
+        return Verdict("undecided", "values", "\n".join([why, *notes[:3]]))
     if notes:
         return Verdict("suspect", "values", "\n".join(notes[:3]))
     if expected.values and set(expected.values) == expected.approximate:
         return Verdict("undecided", "values", "all outputs are approximate, and close to what is expected")
     return Verdict("ok", "values")
+
+
+_STEPPED = ("floordiv", "floormod", "truncmod", "copysign")
+
+
+def discrete(function: Function) -> bool:
+    """Whether a small change of a float may make a large one: a comparison, a rounding to integers, a cast from float."""
+    for node in all_expressions(function.body):
+        match node:
+            case Binary(op, left, _) if left.dtype.is_float and (BINARY[op].compares or op in _STEPPED):
+                return True
+            case Unary(op, operand) if operand.dtype.is_float and op in ("floor", "ceil", "trunc", "round"):
+                return True
+            case Cast(dtype, operand) if operand.dtype.is_float and not dtype.is_float:
+                return True
+    return False
 
 
 def _overflowing(expected: Expected, oracle: str) -> Verdict:

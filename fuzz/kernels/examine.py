@@ -25,6 +25,7 @@ class KernelExaminer(Examiner):
 
     #: Points that the last run was the first of the campaign to reach, by source.
     new: dict[str, list[int]]
+    _pipeline: Pipeline
 
     def refer(self, case: Any, fresh: bool = False, repeats: int = 1) -> tuple[Outcome, Any]:
         request = {"case": case.text}
@@ -42,12 +43,19 @@ class KernelExaminer(Examiner):
         request = {"target": target, "case": case.text, "pipeline": pipeline.to_data(), "repeats": repeats}
         service = running.SERVICE if self.reached is None else worker.KERNEL_SERVICE
         answer = self.call(self.targets[target].family, service, request, self.seconds, fresh)
+        self._pipeline = pipeline
         self.new = {} if self.reached is None else self.reached.add(answer.data or {})
         outcome = outcome_of(answer)
         self.in_target += outcome.seconds.get("total", answer.seconds)
         return outcome
 
     def judge(self, case: Any, target: str, eager: Outcome, reference: Any, outcome: Outcome) -> Verdict:
+        """The verdict on the outcome of the last run."""
+        passes = self._pipeline.passes
+        if passes is not None and outcome.kind != "rejected":
+            unmet = self.targets[target].pass_space().unmet([name for name, _ in passes])
+            if unmet is not None:
+                return Verdict("undecided", "passes", unmet)
         return judge_kernel(case, reference, outcome, exact_overflow=self.targets[target].wraps)
 
     def still_valid(self, case: KernelCase) -> bool:

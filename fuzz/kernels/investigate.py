@@ -12,9 +12,11 @@ from misfold.programs.kernel import KernelCase, parse_kernel_case
 from misfold.triage.kernel_script import export_kernel_script
 from misfold.triage.kernel_signature import kernel_patterns, kernel_title, silent_kernel_signature
 from misfold.triage.reduce.kernels import reduce_kernel
+from misfold.triage.script import run_script
 
 from ..examine import Examination
-from ..investigate import REDUCTION_LIMITS, Investigator
+from ..investigate import BUGS, REDUCTION_LIMITS, Investigator
+from ..store import Bug
 
 #: The service of kernel workers that gives a target's part of a script.
 SCRIPT = "misfold.targets.kernels.running:script"
@@ -58,16 +60,31 @@ class KernelInvestigator(Investigator):
     def title(self, reduced: Examination) -> str:
         return kernel_title(reduced.verdict, reduced.outcome, reduced.pipeline, reduced.case.function)
 
-    def script(self, reduced: Examination, heading: str) -> str:
-        request = {"target": reduced.target, "case": reduced.case.text, "pipeline": reduced.pipeline.to_data()}
+    def script(self, reduced: Examination, heading: str, exact: bool = False) -> str:
+        self._heading = heading
+        request = {
+            "target": reduced.target, "case": reduced.case.text, "pipeline": reduced.pipeline.to_data(), "exact": exact,
+        }  # fmt: skip
         family = self.examiner.targets[reduced.target].family
         answer = self.examiner.call(family, SCRIPT, request, self.examiner.seconds, fresh=True)
         source = (answer.data or {}).get("source")
         if source is None:
-            return f"raise SystemExit('misfold could not write a script for {reduced.target}')\n"
+            why = answer.death.message if answer.death is not None else "it has none"
+            return f"raise SystemExit({f'no script for {reduced.target}: {why}'!r})\n"
         expected: Any = reduced.reference
-        exact = {name: array for name, array in expected.values.items() if name not in expected.approximate}
-        return export_kernel_script(reduced.case, reduced.target, source, heading, exact)
+        values = {name: array for name, array in expected.values.items() if name not in expected.approximate}
+        return export_kernel_script(reduced.case, reduced.target, source, heading, values)
+
+    def write_files(self, bug: Bug, reduced: Examination) -> None:
+        """As the base; a script whose text does not show the bug holds the very function that was compiled instead."""
+        super().write_files(bug, reduced)
+        path = self.store.folder / BUGS / f"B{bug.id}.py"
+        readable = path.read_text(encoding="utf-8")
+        if run_script(readable, self.examiner.folder) != "reproduces":
+            try:
+                path.write_text(self.script(reduced, self._heading, exact=True), encoding="utf-8")
+            except OSError as error:
+                raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
 
     def write_case(self, case: Any, path: Path) -> None:
         file = path.with_name(f"{path.name}.kernel")

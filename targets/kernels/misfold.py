@@ -107,7 +107,7 @@ class Misfold(KernelTarget):
 
         return run
 
-    def script(self, case: KernelCase, pipeline: Pipeline) -> str:
+    def script(self, case: KernelCase, pipeline: Pipeline, exact: bool = False) -> str:
         from .sources import misfold_source
 
         passes = pipeline.passes

@@ -34,12 +34,27 @@ class PassSpace:
         default: the passes that the target runs by default, in order, as far as they are in ``passes``.
         options: the names of a pipeline's further options; for each the values worth trying.
         after: for a pass those that must have run before it.
+        first: passes that the target runs before all others where a list does not have them.
     """
 
     passes: Mapping[str, Mapping[str, tuple[Any, ...]]] = field(default_factory=dict)
     default: tuple[str, ...] = ()
     options: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     after: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
+
+    def unmet(self, names: Sequence[str]) -> str | None:
+        """The first pass of a list that lacks one before it that it needs, in words; None if there is none.
+
+        What a compiler does then is nobody's bug.
+        """
+        done = {name for name in self.first if name not in names}
+        for name in names:
+            for needed in self.after.get(name, ()):
+                if needed not in done:
+                    return f"{name} runs without {needed} before it"
+            done.add(name)
+        return None
 
 
 class KernelTarget(ABC):
@@ -90,6 +105,10 @@ class KernelTarget(ABC):
         """Whether an exception is an honest rejection too."""
         return isinstance(error, Unsupported)
 
-    def script(self, case: KernelCase, pipeline: Pipeline) -> str | None:
-        """Python source of a standalone reproducer, or None where the target has none."""
+    def script(self, case: KernelCase, pipeline: Pipeline, exact: bool = False) -> str | None:
+        """Python source for standalone reproducers, or None where the target has none.
+
+        It defines ``compile_kernel()``, which gives a function of a list of (memory, shape, element type), one for each
+        parameter. ``exact``: the very function that was compiled, even if that is hard to read.
+        """
         return None

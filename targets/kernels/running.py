@@ -136,4 +136,5 @@ def script(request: dict[str, Any]) -> dict[str, Any]:
     """A service: ``source`` is the target's ``script`` of a case; the request is as for ``serve``."""
     target = _warm.get(request["target"]) or registry.get(request["target"])
     pipeline = Pipeline.from_data(request["pipeline"])
-    return {"source": target.script(parse_kernel_case(request["case"]), pipeline)}
+    case = parse_kernel_case(request["case"])
+    return {"source": target.script(case, pipeline, request.get("exact", False))}

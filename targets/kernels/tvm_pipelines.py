@@ -92,6 +92,7 @@ PASS_SPACE = PassSpace(
     DEFAULT,
     {"target": _TARGETS, "config": _CONFIGS, "opt_level": (0, 1, 2, 3), "plain": (False, True)},
     _AFTER,
+    ("CanonicalizeLoop",),
 )
 
 

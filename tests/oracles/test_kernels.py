@@ -97,3 +97,23 @@ def test_the_inputs_stay_as_they_are():
     before = [array.copy() for array in kernel_inputs(case)]
     expect(case)
     assert all(np.array_equal(a, b) for a, b in zip(before, kernel_inputs(case)))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("y[i] = exp(x[i])", False),
+        ("y[i] = exp(x[i]) / 3.0:f32", False),
+        ("y[i] = floor(exp(x[i]))", True),
+        ("y[i] = exp(x[i]) % 3.0:f32", True),
+        ("y[i] = select(exp(x[i]) > 1.0:f32, 1.0:f32, 0.0:f32)", True),
+        ("y[i] = f32(i32(exp(x[i])))", True),
+        ("y[i] = f32(i // 2)", False),
+    ],
+)
+def test_what_an_approximate_value_may_decide(line, expected):
+    from misfold.compiler.loops.parser import parse_function
+    from misfold.oracles.kernels import discrete
+
+    text = f"function f(x: in f32[4], y: out f32[4]) {{\n  for i in 0..4 {{\n    {line}\n  }}\n}}\n"
+    assert discrete(parse_function(text)) is expected
