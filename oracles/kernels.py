@@ -108,7 +108,7 @@ _STEPPED = ("floordiv", "floormod", "truncmod", "copysign")
 
 
 def discrete(function: Function) -> bool:
-    """Whether a small change of a float may make a large one: a comparison, a rounding to integers, a cast from float."""
+    """Whether a small change of a float may make a large one: comparisons, roundings to integers, casts from floats."""
     for node in all_expressions(function.body):
         match node:
             case Binary(op, left, _) if left.dtype.is_float and (BINARY[op].compares or op in _STEPPED):
