@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from misfold.programs.errors import UsageError
 
@@ -239,9 +240,13 @@ def summary(console: Console, runner: Runner) -> None:
         good = sum(n for key, n in counts.items() if not key.startswith("verdict:")) - rejected - undecided - bad
         console.print(f"  {target}: {good} ok, {rejected} unsupported, {undecided} undecided, {bad} failing")
     if runner.tally.crashed:
-        console.print(
-            f"  {runner.tally.crashed} cases could not be made: eager itself died or hung (see the notes in the store)"
-        )
+        why = "mutations found nothing to do or were undefined" if runner.settings.kernels else "eager died or hung"
+        console.print(f"  {runner.tally.crashed} cases could not be made: {why} (see the notes in the store)")
+    if runner.reached is not None:
+        for name, count in sorted(runner.reached.totals().items()):
+            console.print(f"  reached {count:,} of {runner.reached.sizes.get(name, 0):,} {name}")
+        for name, reason in runner.reached.unavailable.items():
+            console.print(f"  [yellow]{escape(name)} does not work here: {escape(reason)}[/yellow]")
     console.print(f"findings: {status_line(items)}")
     if bugs:
         console.print(f"\n[bold]{len(bugs)} bugs[/bold]")
