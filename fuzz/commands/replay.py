@@ -25,6 +25,7 @@ from ..campaign import Servers, find_targets
 from ..examine import Examiner
 from ..folders import find, open_store
 from .browse import Folder, make_console
+from .kernels import export_kernel, kernel_of, replay_kernel
 
 What = Annotated[
     str, typer.Argument(metavar="CASE", help="A finding (F12), a bug (B3), a case file, or - for standard input.")
@@ -84,6 +85,10 @@ def replay(
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="Time limit per run.")] = 60.0,
 ) -> None:
     """Run a case again in fresh, isolated processes and judge it. Exit status 1 if a target fails."""
+    kernel = kernel_of(what, folder, full)
+    if kernel is not None:
+        failing = replay_kernel(make_console(), kernel[0], tuple(target or ()), pipeline, times, seconds)
+        raise typer.Exit(1 if failing else 0)
     case, _ = load(what, folder, full)
     names = tuple(target or case.pipelines or ("inductor",))
     targets = find_targets(names)
@@ -138,6 +143,13 @@ def export(
     ] = False,
 ) -> None:
     """Write a standalone script that shows the failure without misfold (exit status 1 if it does)."""
+    kernel = kernel_of(what, folder, full)
+    if kernel is not None:
+        if onnx:
+            raise UsageError("a kernel is no ONNX model")
+        text = kernel[0].text if as_case else export_kernel(*kernel, target, pipeline)
+        write(text.encode(), output)
+        return
     case, heading = load(what, folder, full)
     if onnx:
         if output is None:
