@@ -3,7 +3,7 @@
     python -m benchmarks.oracles --count 500
 
 Generates ``--count`` cases. Each is judged on honest evaluations (see ``misfold.oracles.selfcheck``), where every bad
-verdict is a false alarm, and on one evaluation with an injected fault (see ``benchmarks.faults``), where everything but
+verdict is a false alarm, and on one evaluation with an injected fault (see ``benchmarks.value_faults``), where everything but
 a bad verdict is a miss. Prints one JSON object as its last line:
 
 - ``false_alarms`` of ``honest`` evaluations judged, and ``honest_decided``, the fraction of them that was decided;
@@ -37,7 +37,7 @@ from misfold.targets.eager import Eager
 from misfold.targets.outcome import Outcome, TensorValue
 from misfold.targets.running import run_case
 
-from .faults import FAULTS, Faulty
+from .value_faults import FAULTS, Faulty
 
 
 def is_visible(eager: TensorValue, faulty: TensorValue) -> bool:
