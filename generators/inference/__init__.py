@@ -1,0 +1,1 @@
+"""Inferring rules from trials: partial operators, shapes, validity, element types, and the held-out check."""
