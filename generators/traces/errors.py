@@ -25,7 +25,8 @@ def normal_error(kind: str, message: str) -> str:
     if match:
         line = line[: match.end()]
     line = _LIST.sub("N", _NUMBER.sub("N", _ADDRESS.sub("N", line[:1000])))
-    return f"{kind}: {one_line(line, _LIMIT)}" if line else kind
+    line = line[:_LIMIT] if line.isprintable() else one_line(line, _LIMIT)
+    return f"{kind}: {line}" if line else kind
 
 
 def is_death(error: str) -> bool:
