@@ -48,8 +48,13 @@ def write_case(case: Case, path: str | Path) -> None:
     Raises:
         TextError: the file cannot be written, or the case is too large to be read back.
     """
+    write_text(case.text, path)
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """As ``write_case``, for the text of a case file of any kind."""
     path = Path(path)
-    data = case.text.encode("utf-8")
+    data = text.encode("utf-8")
     if len(data) > MAX_TEXT:
         raise TextError(f"a case of {len(data)} bytes", allowed=f"at most {MAX_TEXT} bytes", source=str(path))
     try:

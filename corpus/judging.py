@@ -1,0 +1,55 @@
+"""The service that judges outcomes: runs what is right (eager, the interpreter) in a worker, and sends a verdict."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from dataclasses import asdict
+from typing import Any
+
+from misfold.oracles import reference
+from misfold.oracles.judge import judge
+from misfold.oracles.kernels import expect, judge_kernel
+from misfold.oracles.reference import evaluate
+from misfold.oracles.verdict import Verdict
+from misfold.programs.case import parse_case
+from misfold.programs.kernel import parse_kernel_case
+from misfold.programs.pipeline import Pipeline
+from misfold.targets import execution, registry
+from misfold.targets.eager import Eager
+from misfold.targets.kernels import registry as kernel_registry
+from misfold.targets.outcome import Outcome
+from misfold.targets.running import run_case
+from misfold.targets.torch_values import make_inputs
+
+#: The services' names for ``Slot.call``.
+GRAPHS = "misfold.corpus.judging:serve"
+KERNELS = "misfold.corpus.judging:serve_kernel"
+
+
+def warm_up() -> None:
+    """Import torch and what evaluating the reference needs; once, in the fork server."""
+    warnings.simplefilter("ignore")
+    importlib.import_module("torch._dynamo")
+    execution.warm_up()
+    reference.warm_up()
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """Judge the ``outcome`` (packed) of ``target`` on the graph case ``case``."""
+    case, outcome = parse_case(request["case"]), Outcome.unpack(request["outcome"])
+    inputs = make_inputs(case)
+    eager = run_case(Eager(), case, None, repeats=2, inputs=inputs)
+    found = evaluate(case, eager, inputs) if eager.kind == "values" else None
+    return asdict(judge(case, eager, found, outcome, aliases=registry.get(request["target"]).aliases))
+
+
+def serve_kernel(request: dict[str, Any]) -> dict[str, Any]:
+    """Judge the ``outcome`` (packed) of kernel target ``target`` under ``pipeline`` on the kernel case ``case``."""
+    case, outcome = parse_kernel_case(request["case"]), Outcome.unpack(request["outcome"])
+    target, pipeline = kernel_registry.get(request["target"]), Pipeline.from_data(request["pipeline"])
+    if pipeline.passes is not None and outcome.kind != "rejected":
+        unmet = target.pass_space().unmet([name for name, _ in pipeline.passes])
+        if unmet is not None:
+            return asdict(Verdict("undecided", "passes", unmet))
+    return asdict(judge_kernel(case, expect(case), outcome, exact_overflow=target.wraps))
