@@ -21,6 +21,8 @@ from ..calling import NAMES, function_of
 
 # A sample larger than this says nothing that a smaller one does not.
 MAX_ELEMENTS = 2**14
+# Keywords that say nothing about what is computed, as long as they hold their default, the CPU, or strided memory.
+IDLE = frozenset({"device", "pin_memory", "requires_grad", "generator", "out", "layout"})
 _POOL = re.compile(r"(torch\.nn\.functional\.(?:adaptive_)?max_pool[123]d)_with_indices")
 
 
@@ -173,15 +175,23 @@ def describe(op: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
             return slice(*(plain(part, depth + 1) for part in (item.start, item.stop, item.step)))
         raise Inexpressible(f"a {type(item).__name__} argument")
 
-    idle = {"device", "pin_memory", "requires_grad", "generator", "out", "layout"}
+    kept = {key: plain(value) for key, value in without_idle(kwargs).items()}
+    return Call(op, tuple(plain(item) for item in args), kept, tensors)
+
+
+def without_idle(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments without those that say nothing.
+
+    Raises:
+        Inexpressible: one of them does say something, such as where the output goes.
+    """
     kept = {}
     for key, value in kwargs.items():
-        if key in idle and (value is None or value is False or str(value) in ("cpu", "torch.strided")):
-            continue
-        if key in idle:
+        if key not in IDLE:
+            kept[key] = value
+        elif not (value is None or value is False or str(value) in ("cpu", "torch.strided")):
             raise Inexpressible(f"the keyword {key}")
-        kept[key] = plain(value)
-    return Call(op, tuple(plain(item) for item in args), kept, tensors)
+    return kept
 
 
 def fresh_copy(tensor: torch.Tensor) -> torch.Tensor:

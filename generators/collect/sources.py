@@ -66,10 +66,15 @@ def namesakes(function: Callable[..., Any]) -> list[tuple[Callable[..., Any], bo
     return found
 
 
-def opinfo_calls(entry: Any) -> Iterator[Call]:
-    """Calls that an entry's samples make, over all element types and forms."""
+def opinfo_calls(
+    entry: Any, watch: Callable[[], Recorder] | None = None, order: Sequence[str] = DTYPE_ORDER
+) -> Iterator[Any]:
+    """Calls that an entry's samples make, over the element types in ``order`` and all forms.
+
+    ``watch`` makes the recorders, by default those that record what runs (see ``sample_calls``).
+    """
     torch.manual_seed(0)
-    for name in DTYPE_ORDER:
+    for name in order:
         dtype = TORCH_DTYPES[name]
         if not entry.supports_dtype(dtype, "cpu"):
             continue
@@ -78,13 +83,16 @@ def opinfo_calls(entry: Any) -> Iterator[Call]:
             for index, sample in enumerate(samples):
                 if index >= SAMPLES:
                     break
-                yield from sample_calls(entry, sample)
+                yield from sample_calls(entry, sample, watch)
         except Exception:
             continue
 
 
-def sample_calls(entry: Any, sample: Any) -> Iterator[Call]:
-    """Calls that one sample makes, one form after another."""
+def sample_calls(entry: Any, sample: Any, watch: Callable[[], Recorder] | None = None) -> Iterator[Any]:
+    """Calls that one sample makes, one form after another.
+
+    Recorders made by ``watch`` are asked for what they saw also where the sample fails; the default ones are not.
+    """
     for function, inplace in forms(entry):
         first = sample.input
         if inplace and isinstance(first, torch.Tensor):
@@ -92,11 +100,12 @@ def sample_calls(entry: Any, sample: Any) -> Iterator[Call]:
         # What is written in Python is called once more, for the operators beneath it have names of their own.
         views = (contextlib.nullcontext, beneath) if isinstance(function, FunctionType) else (contextlib.nullcontext,)
         for view in views:
-            with Recorder(limit=8) as recorder, view():
+            with watch() if watch is not None else Recorder(limit=8) as recorder, view():
                 try:
                     function(first, *sample.args, **sample.kwargs)
                 except Exception:
-                    continue
+                    if watch is None:
+                        continue
             yield from recorder.calls
 
 
@@ -121,17 +130,23 @@ def docstring(name: str) -> str | None:
 
 def docstring_calls(name: str) -> Sequence[Call]:
     """Calls that the examples of an operator's docstring make; an example that fails does not stop the next."""
+    with Recorder(limit=200) as recorder:
+        run_examples(name)
+    return recorder.calls
+
+
+def run_examples(name: str) -> None:
+    """Execute the examples in an operator's docstring, one after another, whatever becomes of each."""
     text = docstring(name) or ""
     scope: dict[str, Any] = {"torch": torch, "F": torch.nn.functional, "nn": torch.nn, "math": __import__("math")}
     torch.manual_seed(0)
     try:
         examples = doctest.DocTestParser().get_examples(text)
     except ValueError:
-        return []
-    with Recorder(limit=200) as recorder, contextlib.redirect_stdout(io.StringIO()):
+        return
+    with contextlib.redirect_stdout(io.StringIO()):
         for example in examples:
             try:
                 exec(compile(example.source, "<docstring>", "single"), scope)
             except Exception:
                 continue
-    return recorder.calls

@@ -1,6 +1,7 @@
 """Traces: calls of public operators, seen in torch's own test data or in somebody's script, and altered ones.
 
-``Call`` and ``Trial`` are the records, ``read`` and ``write`` their files.
+``Call`` and ``Trial`` are the records, ``read`` and ``write`` their files. What makes them imports torch, and so is
+imported by name: ``collecting.collect_traces``, ``augmenting.augment``, ``script.trace_script``.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 - ``SAFE``: floats in (0.1, 0.9), square matrices with a heavy diagonal, so that they can be inverted and factorised;
   integers 0, which index anything; booleans True.
-- ``WIDE``: floats from a normal distribution, integers 1 to 97, alternating booleans: what demands anything of its elements
-  refuses these.
+- ``WIDE``: floats from a normal distribution, integers 1 to 97, alternating booleans: what demands anything of its
+  elements refuses these.
 - ``LINE``: floats in (0.1, 0.9), so probabilities, whatever the shape; integers 0, 1, 2, … so permutations.
 - ``ONES``: ones.
 """

@@ -6,7 +6,7 @@ binds from C++. In the normal form
 - sequences are tuples, except in indexing, where torch tells tuples from lists;
 - integers that come one by one where the signature has a list (``x.view(2, 3)``) are gathered;
 - parameters without a default come by position, the others by name;
-- what is None and None by default is left out, and so are parameters whose names start with an underscore.
+- what is None or empty, and so by default, is left out, and so are parameters whose names start with an underscore.
 
 No signature is trusted: whoever uses the normal form executes it and compares (see ``collecting``).
 """
@@ -129,11 +129,15 @@ def _spelled(function: str, signature: Signature, bound: Mapping[str, Argument])
         by_position = by_position and parameter.required and not parameter.keyword_only and value is not _MISSING
         if by_position:
             args.append(value)
-        elif value is _MISSING or (value is None and parameter.default is None) or parameter.name.startswith("_"):
+        elif value is _MISSING or _is_nothing(value, parameter) or parameter.name.startswith("_"):
             continue
         else:
             kwargs[parameter.name] = value
     return Call(function, tuple(args), tuple(sorted(kwargs.items())))
+
+
+def _is_nothing(value: Argument, parameter: Parameter) -> bool:
+    return (value is None and parameter.default is None) or (value == () and parameter.default == [])
 
 
 def _bind(signature: Signature, args: Sequence[Argument], kwargs: dict[str, Argument]) -> dict[str, Argument] | None:
