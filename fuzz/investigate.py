@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -10,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from misfold.oracles.verdict import Verdict
-from misfold.programs.case import Case, parse_case
+from misfold.programs.case import parse_case
 from misfold.programs.errors import StoreError
 from misfold.programs.files import write_case
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
-from misfold.triage.reduce.driver import reduce_case
+from misfold.triage.reduce.search import Bounds
 from misfold.triage.script import describe, export_script, run_script
 from misfold.triage.signature import SPOKEN, error_signature, node_patterns, silent_signature, title
 
 from .examine import Examination, Examiner
+from .reducing import Reduced, Reducer
 from .store import Bug, Campaign, Finding, Store
 
 #: Folder below the campaign's that holds each bug's script (``B1.py``) and case file (``B1.case.py``).
@@ -32,10 +32,15 @@ OTHER_INPUTS_NEEDED = 2
 # A bug with this many confirmed findings is established: one more is counted and kept, but not investigated again. A
 # failure that names itself needs one; where only operators say that it looks alike, more are looked into.
 ESTABLISHED_SPOKEN, ESTABLISHED_SILENT = 1, 3
-# Tests that a reduction may spend: a ten-operator graph needs about 15. A hang costs the whole time limit for each, so
-# that time is bounded too: by this many limits.
-REDUCTION_TESTS = 40
+# What a reduction may spend. Eager refuses most of the tests in milliseconds; an Inductor compile takes a second.
+REDUCTION_TESTS = 600
+REDUCTION_SECONDS = 60.0
+# A hang costs the whole time limit for each test: by this many limits its reduction is bounded.
 REDUCTION_LIMITS = 5
+# What localisation may spend: a dozen compiles, and PyTorch's bisector.
+LOCALISATION_SECONDS = 45.0
+#: Folder below the campaign's that holds each finding's history of its reduction (``F12``).
+HISTORIES = "reductions"
 
 
 class Investigator:
@@ -57,6 +62,8 @@ class Investigator:
         self.versions, self.clock, self.stopping = versions, clock, stopping
         #: Bugs whose script has not been run by itself yet.
         self.unverified = unverified
+        #: Findings that were met while others were reduced, to be investigated as well.
+        self.met: deque[Finding] = deque()
 
     def report(
         self, case: Any, index: int, target: str, pipeline: Pipeline, outcome: Outcome, verdict: Verdict
@@ -85,8 +92,10 @@ class Investigator:
         pipeline = case.pipelines[target]
         own = self.examiner.targets[target].own_modules
         failure = None if finding.failure is None else Failure(**finding.failure)
+        spoken = ""
         if failure is not None and finding.kind in SPOKEN:
-            bug = self.store.bug_of_signature(error_signature(target, finding.kind, failure, own))
+            spoken = error_signature(target, finding.kind, failure, own)
+            bug = self.store.bug_of_failure(spoken)
             enough = ESTABLISHED_SPOKEN
         else:
             # Looking into a hang takes minutes; one more that looks alike can wait for a person.
@@ -101,12 +110,15 @@ class Investigator:
             return self._settle(finding, status="flaky", evidence=evidence)
         if first.verdict.kind == "suspect" and not self.supported(case, first, evidence):
             return self._settle(finding, status="suspect", evidence=evidence)
-        reduced = self.reduce(first)
+        result = self.reduce(finding, first)
+        reduced = result.plain
+        if self.stopping():
+            return finding.status  # What is cut short is done again, from its history, when the campaign goes on.
         verdict, outcome = reduced.verdict, reduced.outcome
         if outcome.failure is not None and outcome.kind in SPOKEN:
-            signature = error_signature(target, outcome.kind, outcome.failure, own)
+            signature = spoken = error_signature(target, outcome.kind, outcome.failure, own)
         else:
-            signature = self.silent_signature(reduced)
+            signature = self.silent_signature(reduced, result)
         name = self.title(reduced)
         status = self._settle(
             finding,
@@ -115,8 +127,12 @@ class Investigator:
             reduced=reduced.case.text,
             verdict=verdict.kind,
             explanation=verdict.explanation,
+            blame=result.blame.to_data(),
+            reduction=result.facts,
         )
-        bug, new = self.store.file_under_bug(finding, signature, name, self.clock(), self.patterns(reduced.case))
+        bug, new = self.store.file_under_bug(
+            finding, signature, name, self.clock(), self.patterns(reduced.case), spoken
+        )
         if new:
             self.write_files(bug, reduced)
             self.unverified.append(bug)
@@ -181,27 +197,51 @@ class Investigator:
                 break
         return bad >= OTHER_INPUTS_NEEDED
 
-    def reduce(self, first: Examination) -> Examination:
-        """The smallest failing subgraph, examined; the case itself if its reduced form does not hold up.
+    def reduce(self, finding: Finding, first: Examination) -> Reduced:
+        """The smallest failing case, examined; the case itself if its reduced form does not hold up. And its cause.
 
-        If the target's default pipeline fails in the same way, the failure is shown with that.
+        Other failures that are met on the way become findings of their own.
         """
-        default = self.examiner.targets[first.target].pipelines()[0]
-        if first.pipeline.name != default.name:
-            usual = replace(first.case, pipelines={first.target: default})
-            other = self.examiner.examine(usual, first.target, default)
-            first = other if other.same_failure(first) else first
-        still_fails = self.examiner.still_fails(first)
-        end = time.monotonic() + REDUCTION_LIMITS * self.examiner.seconds
-        reduced = reduce_case(
-            first.case,
-            lambda case: not self.stopping() and time.monotonic() < end and still_fails(case),
-            self.examiner.capture,
-            REDUCTION_TESTS,
+
+        def other(found: Examination) -> None:
+            self.hand_over(finding, found)
+
+        hanging = first.outcome.kind == "hang"
+        limit = REDUCTION_LIMITS * self.examiner.seconds
+        reducer = Reducer(
+            [self.examiner],
+            first,
+            Bounds(REDUCTION_TESTS, limit if hanging else min(REDUCTION_SECONDS, limit)),
+            history=self.store.folder / HISTORIES / f"F{finding.id}",
+            other=other,
+            stopping=self.stopping,
+            seconds_to_localise=limit if hanging else LOCALISATION_SECONDS,
         )
-        normal = replace(reduced, graph=reduced.graph.normal(), recipes=_renamed(reduced))
-        final = self.examiner.examine(normal, first.target, first.pipeline, fresh=True)
-        return final if final.same_failure(first) else first
+        return reducer.run()
+
+    def hand_over(self, origin: Finding, found: Examination) -> None:
+        """Commit another failure that was met while a finding was reduced."""
+        if origin.variant:
+            return  # Or each would lead to further ones, without end.
+        failure = found.outcome.failure
+        new, fresh = self.store.add_finding(
+            self.campaign,
+            index=origin.index,
+            target=origin.target,
+            pipeline=found.pipeline.name,
+            variant=found.case.hash,
+            kind=found.outcome.kind,
+            verdict=found.verdict.kind,
+            oracle=found.verdict.oracle,
+            explanation=found.verdict.explanation,
+            failure=None if failure is None else asdict(failure),
+            text=found.case.text,
+            versions=self.versions,
+            evidence=[{"what": f"met while F{origin.id} was reduced"}],
+            at=self.clock(),
+        )
+        if fresh:
+            self.met.append(new)
 
     # -- what depends on the kind of program ---------------------------------------------------------------------------
 
@@ -213,9 +253,10 @@ class Investigator:
         """What programs that may show the same bug have in common."""
         return node_patterns(case.graph)
 
-    def silent_signature(self, reduced: Examination) -> str:
+    def silent_signature(self, reduced: Examination, result: Reduced) -> str:
         """Signature of a failure without a message."""
-        return silent_signature(reduced.target, reduced.verdict, reduced.outcome, reduced.case.graph)
+        patterns = self.patterns(result.normal)
+        return silent_signature(reduced.target, reduced.verdict, reduced.outcome, patterns, result.blame.key)
 
     def title(self, reduced: Examination) -> str:
         """A bug's line in a list."""
@@ -228,10 +269,6 @@ class Investigator:
     def write_case(self, case: Any, path: Path) -> None:
         """Write a case's file; ``path`` has no suffix yet."""
         write_case(case, path.with_name(f"{path.name}.case.py"))
-
-
-def _renamed(case: Case) -> dict[str, Any]:
-    return {f"x{index}": case.recipes[value.name] for index, value in enumerate(case.graph.inputs)}
 
 
 def _evidence(what: str, examination: Examination) -> dict[str, Any]:

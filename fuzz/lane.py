@@ -70,7 +70,11 @@ class Triage:
             start = time.perf_counter()
             try:
                 if finding is not None:
-                    self.tally.count_finding(self.investigator.investigate(finding))
+                    status = self.investigator.investigate(finding)
+                    if status != "new":  # or else the campaign stopped in the middle of it
+                        self.tally.count_finding(status)
+                    while self.investigator.met:
+                        self.pending.append(self.investigator.met.popleft())
                 elif bug is not None:
                     self.investigator.verify(bug)
             finally:

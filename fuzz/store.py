@@ -38,7 +38,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from misfold.programs.errors import StoreError
 
-SCHEMA = 3
+SCHEMA = 4
 FILE = "campaign.sqlite"
 
 #: What a finding can be: not yet confirmed; 3 of 3 in fresh processes; not every time; a wrong value that further
@@ -106,7 +106,7 @@ class Finding(Base):
 
     __tablename__ = "findings"
     __table_args__ = (
-        UniqueConstraint("campaign_id", "index", "target", "pipeline"),
+        UniqueConstraint("campaign_id", "index", "target", "pipeline", "variant"),
         Index("findings_by_bug", "bug_id", "status"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -115,6 +115,8 @@ class Finding(Base):
     index: Mapped[int] = mapped_column(Integer)
     target: Mapped[str] = mapped_column(String(64))
     pipeline: Mapped[str] = mapped_column(String(128))
+    # Content hash of a case that was met while another finding of the same index was reduced; '' as it was made.
+    variant: Mapped[str] = mapped_column(String(16), default="")
     kind: Mapped[str] = mapped_column(String(16))
     verdict: Mapped[str] = mapped_column(String(16))
     oracle: Mapped[str] = mapped_column(String(32))
@@ -124,6 +126,10 @@ class Finding(Base):
     text: Mapped[str] = mapped_column(Text)
     reduced: Mapped[str | None] = mapped_column(Text, default=None)
     evidence: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    # Where it comes from: triage.localise.blame.Blame as data, of the bugs' representatives.
+    blame: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
+    # What it took to reduce it: tests, seconds, sizes before and after.
+    reduction: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
     versions: Mapped[dict[str, Any]] = mapped_column(JSON)
     at: Mapped[float] = mapped_column(Float)
 
@@ -134,6 +140,8 @@ class Bug(Base):
     __tablename__ = "bugs"
     id: Mapped[int] = mapped_column(primary_key=True)
     signature: Mapped[str] = mapped_column(Text, unique=True)
+    # Of a failure that names itself, before anything is known of its cause: such findings are recognised by it.
+    failure: Mapped[str] = mapped_column(Text, default="", index=True)
     title: Mapped[str] = mapped_column(Text)
     target: Mapped[str] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(16))
@@ -303,6 +311,7 @@ class Store:
                     Finding.index == columns["index"],
                     Finding.target == columns["target"],
                     Finding.pipeline == columns["pipeline"],
+                    Finding.variant == columns.get("variant", ""),
                 )
             ).first()
             if known is not None:
@@ -317,18 +326,25 @@ class Store:
             session.execute(update(Finding).where(Finding.id == finding.id).values(**columns))
 
     def file_under_bug(
-        self, finding: Finding, signature: str, title: str, at: float, patterns: Iterable[str] = ()
+        self,
+        finding: Finding,
+        signature: str,
+        title: str,
+        at: float,
+        patterns: Iterable[str] = (),
+        failure: str = "",
     ) -> tuple[Bug, bool]:
         """Put a finding under the bug of a signature; True if the bug is new.
 
-        ``patterns`` are those of the operators in the finding's reduced program; a new bug keeps them.
+        ``patterns`` are those of the operators in the finding's reduced program, ``failure`` what a failure that names
+        itself says; a new bug keeps them.
         """
         with self.session(write=True) as session:
             bug = session.scalars(select(Bug).where(Bug.signature == signature)).first()
             new = bug is None
             if bug is None:
                 bug = Bug(
-                    signature=signature, title=title, target=finding.target, kind=finding.kind,
+                    signature=signature, failure=failure, title=title, target=finding.target, kind=finding.kind,
                     finding_id=finding.id, at=at, occurrences=0,
                 )  # fmt: skip
                 session.add(bug)
@@ -369,6 +385,11 @@ class Store:
         """The bug of a signature, if there is one."""
         with self.session() as session:
             return session.scalars(select(Bug).where(Bug.signature == signature)).first()
+
+    def bug_of_failure(self, failure: str) -> Bug | None:
+        """The oldest bug whose failure names itself in these words."""
+        with self.session() as session:
+            return session.scalars(select(Bug).where(Bug.failure == failure).order_by(Bug.id)).first()
 
     def bug_within(self, target: str, kind: str, patterns: Iterable[str]) -> Bug | None:
         """The oldest bug of a target and kind whose operators' patterns are all among these."""

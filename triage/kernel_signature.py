@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from misfold.compiler.dtypes import INDEX, DType
 from misfold.compiler.loops.ir import (
@@ -24,6 +25,8 @@ from misfold.compiler.loops.visit import all_expressions, statements
 from misfold.oracles.verdict import Verdict
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Outcome
+
+from .signature import silent_signature
 
 _WORDS = {Let: "let", Allocate: "alloc", Store: "store", Reduce: "reduce", If: "if", Assert: "assert"}
 
@@ -66,13 +69,10 @@ def _class(dtype: DType) -> str:
 
 
 def silent_kernel_signature(
-    target: str, verdict: Verdict, outcome: Outcome, pipeline: Pipeline, reduced: Function
+    target: str, verdict: Verdict, outcome: Outcome, patterns: Sequence[str], blame: str = "?"
 ) -> str:
-    """Signature of a failure that does not name itself: the passes that are left after reduction, and the kernel's
-    patterns."""
-    kind, what = (outcome.kind, outcome.failure.type) if outcome.failure is not None else ("wrong", verdict.oracle)
-    passes = " ".join(name for name, _ in pipeline.passes) if pipeline.passes is not None else "default"
-    return " | ".join([target, kind, what, passes, ", ".join(kernel_patterns(reduced))])
+    """Signature of a failure that does not name itself: the blamed pass, and the reduced kernel's patterns."""
+    return silent_signature(target, verdict, outcome, patterns, blame)
 
 
 def kernel_title(verdict: Verdict, outcome: Outcome, pipeline: Pipeline, reduced: Function) -> str:

@@ -1,8 +1,9 @@
 """What two findings of the same bug share.
 
 A failure that speaks (an exception, a failed check) is named by its normalised message and the deepest frames in the
-target's own code. A failure that does not (wrong values, a crash, a hang) is named by the operators of the smallest
-subgraph that still shows it, with the class of each operator's element types.
+target's own code, which say where it comes from. A failure that does not (wrong values, a crash, a hang) is named by
+the stage or pass that is to blame and by the operators of the smallest subgraph that still shows it, in their plainest
+form, with the class of each operator's element types.
 """
 
 from __future__ import annotations
@@ -59,10 +60,27 @@ def error_signature(target: str, kind: str, failure: Failure, own_modules: Seque
     return " | ".join([target, kind, failure.type, failure.normal_message, *own_frames(failure.frames, own_modules)])
 
 
-def silent_signature(target: str, verdict: Verdict, outcome: Outcome, reduced: Graph) -> str:
-    """Signature of a failure that does not name itself, from its reduced graph."""
-    kind, what = (outcome.kind, outcome.failure.type) if outcome.failure is not None else ("wrong", verdict.oracle)
-    return " | ".join([target, kind, what, " -> ".join(node_patterns(reduced))])
+#: Oracles that look at values from different sides: one fault may be seen by any of them.
+VALUES = frozenset({"values", "gradients", "mutation", "nonfinite"})
+
+
+def failure_words(verdict: Verdict, outcome: Outcome) -> tuple[str, str]:
+    """The kind of failure and what kind of it, for failures that do not name themselves."""
+    if outcome.failure is not None:
+        return outcome.kind, outcome.failure.type
+    return "wrong", "values" if verdict.oracle in VALUES else verdict.oracle
+
+
+def failure_key(target: str, verdict: Verdict, outcome: Outcome, own_modules: Sequence[str]) -> str:
+    """What a smaller case has to show to be the same failure: what is known of it before its cause is."""
+    if outcome.failure is not None and outcome.kind in SPOKEN:
+        return error_signature(target, outcome.kind, outcome.failure, own_modules)
+    return " | ".join([target, *failure_words(verdict, outcome)])
+
+
+def silent_signature(target: str, verdict: Verdict, outcome: Outcome, patterns: Sequence[str], blame: str = "?") -> str:
+    """Signature of a failure that does not name itself: what is blamed, and patterns of the reduced program."""
+    return " | ".join([target, *failure_words(verdict, outcome), blame, ", ".join(sorted(patterns))])
 
 
 def title(verdict: Verdict, outcome: Outcome, reduced: Graph) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,40 +9,19 @@ from misfold.programs.errors import StoreError
 from misfold.programs.kernel import KernelCase, parse_kernel_case
 from misfold.triage.kernel_script import export_kernel_script
 from misfold.triage.kernel_signature import kernel_patterns, kernel_title, silent_kernel_signature
-from misfold.triage.reduce.kernels import reduce_kernel
 from misfold.triage.script import run_script
 
 from ..examine import Examination
-from ..investigate import BUGS, REDUCTION_LIMITS, Investigator
+from ..investigate import BUGS, Investigator
+from ..reducing import Reduced
 from ..store import Bug
 
 #: The service of kernel workers that gives a target's part of a script.
 SCRIPT = "misfold.targets.kernels.running:script"
-#: Tests that a reduction may spend. A kernel's takes 30 ms or so, a graph's a second.
-REDUCTION_TESTS = 250
 
 
 class KernelInvestigator(Investigator):
     """Investigates findings of one lane of a kernel campaign."""
-
-    def reduce(self, first: Examination) -> Examination:
-        """The smallest failing kernel and pipeline, examined; the case itself if its reduced form does not hold up."""
-        target = first.target
-        default = self.examiner.targets[target].pipelines()[0]
-        if first.pipeline != default:
-            other = self.examiner.examine(replace(first.case, pipelines={target: default}), target, default)
-            first = other if other.same_failure(first) else first
-        case = replace(first.case, pipelines={target: first.pipeline})
-        end = time.monotonic() + REDUCTION_LIMITS * self.examiner.seconds
-
-        def fails(candidate: KernelCase) -> bool:
-            if self.stopping() or time.monotonic() > end:
-                return False
-            return first.same_failure(self.examiner.examine(candidate, target, candidate.pipelines[target]))
-
-        reduced = reduce_kernel(case, target, fails, REDUCTION_TESTS)
-        final = self.examiner.examine(reduced, target, reduced.pipelines[target], fresh=True)
-        return final if final.same_failure(first) else replace(first, case=case)
 
     def parse(self, text: str) -> KernelCase:
         return parse_kernel_case(text)
@@ -52,10 +29,9 @@ class KernelInvestigator(Investigator):
     def patterns(self, case: Any) -> list[str]:
         return kernel_patterns(case.function)
 
-    def silent_signature(self, reduced: Examination) -> str:
-        return silent_kernel_signature(
-            reduced.target, reduced.verdict, reduced.outcome, reduced.pipeline, reduced.case.function
-        )
+    def silent_signature(self, reduced: Examination, result: Reduced) -> str:
+        patterns = self.patterns(result.normal)
+        return silent_kernel_signature(reduced.target, reduced.verdict, reduced.outcome, patterns, result.blame.key)
 
     def title(self, reduced: Examination) -> str:
         return kernel_title(reduced.verdict, reduced.outcome, reduced.pipeline, reduced.case.function)

@@ -102,12 +102,11 @@ def test_signatures_tell_what_a_kernel_is_made_of():
         "float(small-int)", "floordiv(small-int)", "for parallel", "load(small-int)", "reduce add(float)"
     ]  # fmt: skip
     wrong = Outcome("values"), Verdict("proved", "values", "")
-    default, passes = Pipeline("default"), Pipeline("x", {}, (("simplify", {}),))
-    signature = silent_kernel_signature("tvm", wrong[1], wrong[0], default, function)
-    assert signature.startswith("tvm | wrong | values | default | ")
-    assert signature != silent_kernel_signature("tvm", wrong[1], wrong[0], passes, function)
+    signature = silent_kernel_signature("tvm", wrong[1], wrong[0], kernel_patterns(function), "simplify")
+    assert signature.startswith("tvm | wrong | values | simplify | ")
+    assert signature != silent_kernel_signature("tvm", wrong[1], wrong[0], kernel_patterns(function), "fusion")
     renamed = parse_function(ONE.replace("y", "other").replace("4", "7"))
-    assert signature == silent_kernel_signature("tvm", wrong[1], wrong[0], default, renamed)
+    assert signature == silent_kernel_signature("tvm", wrong[1], wrong[0], kernel_patterns(renamed), "simplify")
 
 
 def test_titles():

@@ -7,6 +7,7 @@ from typing import Any
 
 from misfold.programs.arguments import Ref, Symbol, map_leaves
 from misfold.programs.case import parse_case
+from misfold.programs.dtypes import DTYPES
 
 # Values larger than this are not written into a case file: a person could not read them, and a program that needs
 # them can keep the operator that makes them.
@@ -14,7 +15,8 @@ MAX_ELEMENTS = 4096
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
-    """``{"case": text}`` to ``{"values": {name: TensorValue as dict}}``, for all values of at most MAX_ELEMENTS."""
+    """``{"case": text}`` to ``{"values": {name: TensorValue as dict}}``, for all values of at most MAX_ELEMENTS, and
+    ``{"types": {name: [element type, shape]}}``, for all values of types that a case can state."""
     import torch
 
     from misfold.targets.torch_values import make_inputs, to_value
@@ -22,6 +24,7 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     case = parse_case(request["case"])
     environment: dict[str, Any] = {}
     captured: dict[str, Any] = {}
+    types: dict[str, Any] = {}
 
     def leaf(item: Any) -> Any:
         if isinstance(item, Ref):
@@ -30,7 +33,10 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
 
     def keep(name: str, tensor: torch.Tensor) -> None:
         environment[name] = tensor
-        if tensor.numel() <= MAX_ELEMENTS:
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        if dtype in DTYPES:
+            types[name] = [dtype, list(tensor.shape)]
+        if dtype in DTYPES and tensor.numel() <= MAX_ELEMENTS:
             captured[name] = asdict(to_value(tensor))
 
     for value, tensor in zip(case.graph.inputs, make_inputs(case), strict=True):
@@ -44,4 +50,4 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
             result = function(*map_leaves(node.args, leaf), **kwargs)
             for value, tensor in zip(node.outputs, result if node.unpack else [result], strict=True):
                 keep(value.name, tensor)
-    return {"values": captured}
+    return {"values": captured, "types": types}

@@ -56,6 +56,9 @@ def keep_nodes(case: Case, nodes: Collection[int], captured: Mapping[str, Tensor
             tensor = captured[name]
             inputs.append(Value(name, as_type(tensor)))
             recipes[name] = literal_recipe(tensor)
+            if case.gradient and TensorType.of(tensor.dtype, ()).dtype.is_float:
+                # Or the backward pass would be cut off here.
+                recipes[name]["requires_grad"] = True
     return replace(case, graph=Graph(tuple(inputs), tuple(kept), returns), recipes=recipes)
 
 

@@ -1,0 +1,1 @@
+"""Which part of a target a failure comes from."""

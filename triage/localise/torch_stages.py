@@ -1,0 +1,87 @@
+"""torch.compile: the first failing stage, then within Inductor the bisector's subsystem and options that help.
+
+Stages in order (``backend=`` of torch.compile): ``eager`` (Dynamo alone), ``aot_eager`` (and AOTAutograd),
+``aot_eager_decomp_partition`` (and decompositions and partitioning), ``inductor``. The first one that fails is the
+component that maintainers ask for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .bisector import SERVICE
+from .blame import FAILS, PASSES, Blame, Mitigation
+from .probe import Probe, Stopped
+
+#: Backends in order, and the component that each one adds.
+STAGES = (
+    ("eager", "dynamo"),
+    ("aot_eager", "aot-autograd"),
+    ("aot_eager_decomp_partition", "decompositions"),
+)
+
+#: Rows of the table: name, Inductor configuration, and the part that is to blame if it helps ('' if it says nothing
+#: about a part). The most telling first; the first of them that helps names the part.
+LEVERS: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("pattern matcher off", {"pattern_matcher": False}, "pattern-matcher"),
+    ("no joint graph passes", {"use_joint_graph_passes": False, "joint_graph_constant_folding": False}, "joint-graph"),
+    ("no post-grad passes", {"use_post_grad_passes": False}, "post-grad"),
+    ("scalar code (simdlen=1)", {"cpp.simdlen": 1}, "vector-code"),
+    ("no vectorised loop tails", {"cpp.enable_loop_tail_vec": False}, "vector-tail"),
+    ("no tiling heuristics", {"cpp.enable_tiling_heuristics": False}, "tiling"),
+    ("no fusion", {"max_fusion_size": 1, "epilogue_fusion": False}, "fusion"),
+    ("no buffer reuse", {"allow_buffer_reuse": False, "inplace_buffers": False}, "memory-reuse"),
+    ("no layout optimisation", {"layout_optimization": False, "comprehensive_padding": False}, "layout"),
+    ("no split reductions", {"split_reductions": False}, "split-reductions"),
+    ("emulate precision casts", {"emulate_precision_casts": True}, "precision-casts"),
+    ("fallback random", {"fallback_random": True}, "random"),
+)
+
+
+def localise(probe: Probe) -> Blame:
+    """Where in torch.compile a failure comes from."""
+    rows: list[Mitigation] = []
+    backend = str(probe.pipeline.options.get("backend", "inductor"))
+    names = [name for name, _ in STAGES]
+    try:
+        for name, component in STAGES:
+            if name == backend:
+                return Blame(component, how=("stages",), mitigations=(*rows, Mitigation(name, FAILS)))
+            rows.append(probe.mitigation(name, probe.options(backend=name, config={})))
+            if rows[-1].result == FAILS:
+                return Blame(component, how=("stages",), mitigations=tuple(rows))
+        rows.append(Mitigation("inductor", FAILS))
+        return _inductor(probe, rows, refused=all(row.result != PASSES for row in rows[: len(names)]))
+    except Stopped:
+        return Blame("inductor" if len(rows) > len(names) else "", "", ("stages",), mitigations=tuple(rows)).with_notes(
+            "time was up before all was tried"
+        )
+
+
+def _inductor(probe: Probe, rows: list[Mitigation], refused: bool) -> Blame:
+    how, notes, detail, part = ["stages"], [], "", ""
+    # Seven of eight levers tell nothing of an exception that lowering or code generation raises with a traceback.
+    if probe.silent or probe.outcome.kind in ("crash", "hang"):
+        for name, config, of_part in LEVERS:
+            rows.append(probe.mitigation(name, probe.options(config=config)))
+            if rows[-1].result == PASSES and not part:
+                part, how = of_part, [*how, "options"]
+    else:
+        for name, config, of_part in LEVERS[:4]:
+            rows.append(probe.mitigation(name, probe.options(config=config)))
+            if rows[-1].result == PASSES and not part:
+                part, how = of_part, [*how, "options"]
+    if not part and probe.outcome.kind not in ("crash", "hang"):
+        answer = probe.call(SERVICE, {"case": probe.case.text, "pipeline": probe.pipeline.to_data()})
+        if answer is None:
+            notes.append("PyTorch's bisector gave no answer")
+        elif "error" in answer:
+            notes.append(f"PyTorch's bisector: {answer['error']}")
+        else:
+            how.append("bisector")
+            part = answer["subsystem"].removeprefix("inductor_")
+            detail = f"bisector: {answer['backend']}, {answer['subsystem']}, application {answer['number']}"
+            detail += f" ({answer['debug']})" if answer["debug"] else ""
+    if refused:
+        notes.append("no earlier stage takes the program")
+    return Blame("inductor", part, tuple(how), detail, tuple(rows), notes=tuple(notes))
