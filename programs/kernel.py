@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,6 +33,18 @@ HEADER = "# misfold kernel, version 1"
 _SECTIONS = ("seed", "pipelines", "about")
 _SECTION = re.compile(r"# ([a-z]+): (.*)")
 _SEEDS = 2**63
+
+
+class Inputs(Protocol):
+    """What decides a case's inputs."""
+
+    @property
+    def function(self) -> Function:
+        """A function with the case's parameters."""
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,7 @@ class KernelCase:
         return replace(self, seed=seed)
 
 
-def kernel_inputs(case: KernelCase) -> list[np.ndarray]:
+def kernel_inputs(case: Inputs) -> list[np.ndarray]:
     """One array per parameter, with its shape, element type and strides; the same in every process."""
     return arrays_for(case.function, Random(f"misfold kernel inputs {case.seed}"))
 
@@ -142,13 +154,26 @@ def is_kernel_case(text: str) -> bool:
 
 
 def _parse(text: str) -> KernelCase:
+    # The head first: it says what kind of file this is. In the function the head is comments.
+    seed, pipelines, about, _ = read_head(text, HEADER, is_kernel_case)
+    return KernelCase(_function(text), seed, pipelines, about)
+
+
+def read_head(
+    text: str, header: str, is_one: Callable[[str], bool]
+) -> tuple[int, dict[str, Pipeline], dict[str, Any], list[str]]:
+    """The seed, the pipelines and ``about`` of a file with this header, and the lines behind its head.
+
+    Raises:
+        TextError: the line, what is wrong and what is allowed.
+    """
     if len(text) > MAX_TEXT:
         raise TextError("the text is too large", allowed=f"at most {MAX_TEXT} characters")
-    if not is_kernel_case(text):
-        raise TextError("not a kernel case file", line=1, allowed=f"a first line {HEADER!r}")
+    if not is_one(text):
+        raise TextError("not a kernel case file", line=1, allowed=f"a first line {header!r}")
     lines = text.split("\n")
-    if lines[0].rstrip() != HEADER:
-        raise TextError(f"unknown version of the format: {lines[0].rstrip()[:60]!r}", line=1, allowed=HEADER)
+    if lines[0].rstrip() != header:
+        raise TextError(f"unknown version of the format: {lines[0].rstrip()[:60]!r}", line=1, allowed=header)
     sections: dict[str, tuple[int, Any]] = {}
     for number, line in enumerate(lines[1:], 2):
         if not line.startswith("#"):
@@ -157,7 +182,6 @@ def _parse(text: str) -> KernelCase:
         if name in sections:
             raise TextError(f"a second line with {name}", line=number)
         sections[name] = (number, data)
-    function = _function(text)
     if "seed" not in sections:
         raise TextError("the file has no seed", line=2, allowed="# seed: 7")
     number, seed = sections["seed"]
@@ -170,7 +194,7 @@ def _parse(text: str) -> KernelCase:
             pipelines[name] = Pipeline.from_data(entry)
         except TextError as error:
             raise TextError(f"{name}: {error.what}", line=number, allowed=error.allowed) from None
-    return KernelCase(function, seed, pipelines, sections.get("about", (0, {}))[1])
+    return seed, pipelines, sections.get("about", (0, {}))[1], lines[1 + len(sections) :]
 
 
 def _section(line: str, number: int) -> tuple[str, Any]:

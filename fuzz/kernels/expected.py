@@ -24,6 +24,7 @@ def to_data(expected: Expected) -> dict[str, Any]:
         "overflow": list(expected.overflow[:3]),
         "invalid": expected.invalid,
         "fails": expected.fails,
+        "steps": expected.steps,
         "digest": digest.hexdigest()[:16],
     }
 
@@ -35,5 +36,6 @@ def from_data(data: Mapping[str, Any]) -> Expected:
         for name, dtype, shape, content in data["values"]
     }
     return Expected(
-        values, frozenset(data["approximate"]), tuple(data["overflow"]), data["invalid"], data["fails"]
+        values, frozenset(data["approximate"]), tuple(data["overflow"]), data["invalid"], data["fails"],
+        data["steps"],
     )  # fmt: skip

@@ -14,6 +14,7 @@ from misfold.compiler.pipelines import Pipeline as CompilerPipeline
 from misfold.compiler.pipelines import from_data, named
 from misfold.programs.errors import TargetError
 from misfold.programs.kernel import KernelCase
+from misfold.programs.kernel_tvmscript import TVMScriptCase
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.options import check_pipeline
 from misfold.targets.packages import missing_packages, package_versions
@@ -107,7 +108,9 @@ class Misfold(KernelTarget):
 
         return run
 
-    def script(self, case: KernelCase, pipeline: Pipeline, exact: bool = False) -> str:
+    def script(self, case: KernelCase | TVMScriptCase, pipeline: Pipeline, exact: bool = False) -> str | None:
+        if isinstance(case, TVMScriptCase):
+            return None
         from .sources import misfold_source
 
         passes = pipeline.passes

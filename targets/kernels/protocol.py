@@ -14,6 +14,7 @@ import numpy as np
 
 from misfold.compiler.loops.ir import Function
 from misfold.programs.kernel import KernelCase
+from misfold.programs.kernel_tvmscript import TVMScriptCase
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.protocol import Unsupported
 
@@ -95,6 +96,18 @@ class KernelTarget(ABC):
             Exception: anything else counts as a compile error of the target.
         """
 
+    def compile_script(self, script: str, pipeline: Pipeline) -> KernelExecutable:
+        """Compile a checked TVMScript function (``programs.kernel_tvmscript``), which only TVM takes.
+
+        Raises:
+            Unsupported, Exception: as ``compile``.
+        """
+        raise Unsupported(f"{self.name} does not take TVMScript", "TVMScript")
+
+    def unmet(self, names: Sequence[str], script: bool) -> str | None:
+        """As ``PassSpace.unmet``, for a list of passes as the target completes it. ``script``: of a TVMScript case."""
+        return self.pass_space().unmet(names)
+
     def warm_up(self) -> None:  # noqa: B027 - optional
         """Import what is heavy and do what the first compile would pay for. Runs once, in the fork server."""
 
@@ -105,7 +118,7 @@ class KernelTarget(ABC):
         """Whether an exception is an honest rejection too."""
         return isinstance(error, Unsupported)
 
-    def script(self, case: KernelCase, pipeline: Pipeline, exact: bool = False) -> str | None:
+    def script(self, case: KernelCase | TVMScriptCase, pipeline: Pipeline, exact: bool = False) -> str | None:
         """Python source for standalone reproducers, or None where the target has none.
 
         It defines ``compile_kernel()``, which gives a function of a list of (memory, shape, element type), one for each

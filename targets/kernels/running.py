@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from misfold.programs.errors import MisfoldError, TargetError
-from misfold.programs.kernel import KernelCase, kernel_inputs, parse_kernel_case
+from misfold.programs.kernel import KernelCase, kernel_inputs
+from misfold.programs.kernel_tvmscript import TVMScriptCase, parse_any_kernel
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.failures import failure_of
 from misfold.targets.outcome import Outcome, TensorValue
@@ -35,7 +36,9 @@ _warm: dict[str, KernelTarget] = {}
 _settled: dict[str, KernelTarget] = {}
 
 
-def run_kernel(target: KernelTarget, case: KernelCase, pipeline: Pipeline | None = None, repeats: int = 1) -> Outcome:
+def run_kernel(
+    target: KernelTarget, case: KernelCase | TVMScriptCase, pipeline: Pipeline | None = None, repeats: int = 1
+) -> Outcome:
     """Compile a case's function and run it ``repeats`` times on fresh arrays, in this process.
 
     The outcome's values are those of the ``out`` and ``inout`` parameters in order; ``facts["names"]`` names them.
@@ -53,7 +56,10 @@ def run_kernel(target: KernelTarget, case: KernelCase, pipeline: Pipeline | None
     phase = "compile"
     results: list[tuple[TensorValue, ...]] = []
     try:
-        executable = target.compile(case.function, pipeline)
+        if isinstance(case, TVMScriptCase):
+            executable = target.compile_script(case.script, pipeline)
+        else:
+            executable = target.compile(case.function, pipeline)
         seconds[phase] = time.perf_counter() - started
         phase = "run"
         for _ in range(max(1, repeats)):
@@ -110,7 +116,7 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         target.settle(os.getcwd())
         _settled[name] = target
     data = request.get("pipeline")
-    case = parse_kernel_case(request["case"])
+    case = parse_any_kernel(request["case"])
     pipeline = None if data is None else Pipeline.from_data(data)
     return {"outcome": run_kernel(target, case, pipeline, request.get("repeats", 1)).pack()}
 
@@ -136,5 +142,5 @@ def script(request: dict[str, Any]) -> dict[str, Any]:
     """A service: ``source`` is the target's ``script`` of a case; the request is as for ``serve``."""
     target = _warm.get(request["target"]) or registry.get(request["target"])
     pipeline = Pipeline.from_data(request["pipeline"])
-    case = parse_kernel_case(request["case"])
+    case = parse_any_kernel(request["case"])
     return {"source": target.script(case, pipeline, request.get("exact", False))}

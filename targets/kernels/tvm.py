@@ -15,16 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from misfold.compiler.loops.ir import Function
+from misfold.compiler.loops.ir import Buffer, Function
 from misfold.programs.errors import TargetError
 from misfold.programs.kernel import KernelCase
 from misfold.programs.kernel_arrays import span
+from misfold.programs.kernel_tvmscript import TVMScriptCase, parameters_of
+from misfold.programs.kernel_tvmscript_check import checked_function
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.options import check_pipeline, unknown
 from misfold.targets.packages import missing_packages, package_versions
 
 from .protocol import CompileError, KernelExecutable, KernelTarget, PassSpace
-from .tvm_pipelines import PASS_SPACE, PIPELINES, REQUIRED
+from .tvm_pipelines import DEFAULT, PASS_SPACE, PIPELINES, REQUIRED, REQUIRED_WITH_BLOCKS
 
 _OPTIONS: dict[str, type] = {
     "target": dict,  # options of TVM's llvm target
@@ -86,12 +88,28 @@ class TVM(KernelTarget):
 
     def compile(self, function: Function, pipeline: Pipeline) -> KernelExecutable:
         check_pipeline(self.name, pipeline, _OPTIONS, passes=True)
+        _import_tvm()
+        from .tirx import emit
+
+        made = emit(function, pipeline.options.get("plain", False))
+        return self._compiled(made, pipeline, [one.buffer for one in function.parameters], REQUIRED)
+
+    def compile_script(self, script: str, pipeline: Pipeline) -> KernelExecutable:
+        check_pipeline(self.name, pipeline, _OPTIONS, passes=True)
+        buffers = [one.buffer for one in parameters_of(checked_function(script))]
+        return self._compiled(parse_script(script), pipeline, buffers, REQUIRED_WITH_BLOCKS)
+
+    def unmet(self, names: Sequence[str], script: bool) -> str | None:
+        if not script:
+            return self.pass_space().unmet(names)
+        return PASS_SPACE.unmet([name for name, _ in completed([(name, {}) for name in names], REQUIRED_WITH_BLOCKS)])
+
+    def _compiled(
+        self, function: Any, pipeline: Pipeline, buffers: Sequence[Buffer], required: Sequence[str]
+    ) -> KernelExecutable:
         where = f"{self.name}, pipeline {pipeline.name!r}"
         options = pipeline.options
         tvm = _import_tvm()
-
-        from .tirx import emit
-
         config = options.get("config", {})
         for name in config:
             if name not in tvm.transform.PassContext.list_configs():
@@ -101,30 +119,46 @@ class TVM(KernelTarget):
             context = tvm.transform.PassContext(opt_level=options.get("opt_level", 2), config=config)
         except Exception as error:  # TVM answers a bad option with whatever its parser throws
             raise TargetError(f"{where}: TVM does not take its options: {error}") from error
-        passes = None if pipeline.passes is None else _passes(where, pipeline.passes)
-        module = tvm.IRModule({"main": emit(function, options.get("plain", False))})
+        passes = None if pipeline.passes is None else _passes(where, completed(pipeline.passes, required))
+        module = tvm.IRModule({"main": function})
         with context:
             built = tvm.compile(module, target=target) if passes is None else _build(tvm, module, target, passes)
             main = built.jit()["main"]
-        spans = [max(span(one.buffer)[0], 0) for one in function.parameters]
-        befores = [span(one.buffer)[1] for one in function.parameters]
-        flat = [one.buffer.strides is not None for one in function.parameters]
+        spans = [max(span(one)[0], 0) for one in buffers]
+        befores = [span(one)[1] for one in buffers]
+        flat = [one.strides is not None for one in buffers]
 
         def run(arrays: Sequence[np.ndarray]) -> None:
             main(*[_tensor(tvm, *each) for each in zip(arrays, spans, befores, flat)])
 
         return run
 
-    def script(self, case: KernelCase, pipeline: Pipeline, exact: bool = False) -> str:
+    def script(self, case: KernelCase | TVMScriptCase, pipeline: Pipeline, exact: bool = False) -> str:
         tvm = _import_tvm()
         from .sources import tvm_source
         from .tirx import emit
 
+        if isinstance(case, TVMScriptCase):
+            passes = [] if pipeline.passes is None else completed(pipeline.passes, REQUIRED_WITH_BLOCKS)
+            return tvm_source(case.script, None, pipeline, passes)
         function = emit(case.function, pipeline.options.get("plain", False))
         # Reading the text folds constants, and TVM does not read all that it prints.
         saved = tvm.ir.save_json(function) if exact else None
-        passes = [] if pipeline.passes is None else _with_required(pipeline.passes)
+        passes = [] if pipeline.passes is None else completed(pipeline.passes, REQUIRED)
         return tvm_source(function.script(), saved, pipeline, passes)
+
+
+def parse_script(script: str) -> Any:
+    """The PrimFunc of a TVMScript text, which is checked first: TVM's parser runs what it does not know.
+
+    Raises:
+        TextError: the text is not safe to parse.
+    """
+    checked_function(script)
+    tvm = _import_tvm()
+    from tvm.script import ir, tirx
+
+    return tvm.script.from_source(script, extra_vars={"T": tirx, "I": ir})
 
 
 def _tensor(tvm: Any, array: np.ndarray, elements: int, before: int, flat: bool) -> Any:
@@ -149,7 +183,7 @@ def _passes(where: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> lis
     from tvm import s_tir, tirx
 
     made = []
-    for name, given in _with_required(entries):
+    for name, given in entries:
         module, _, short = name.rpartition(".")
         factory = getattr(tirx.transform if module == "tirx" else s_tir.transform, short, None)
         if name not in PASS_SPACE.passes or factory is None:
@@ -161,16 +195,18 @@ def _passes(where: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> lis
     return made
 
 
-def _with_required(entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    """A list of passes with those that code generation needs added."""
-    names = {name for name, _ in entries}
-    missing: list[tuple[str, Mapping[str, Any]]] = [(name, {}) for name in REQUIRED if name not in names]
-    # CanonicalizeLoop is wanted by nearly all others.
-    first = [entry for entry in missing if entry[0] == "CanonicalizeLoop"]
-    wanted = (*first, *entries, *[entry for entry in missing if entry not in first])
-    return [
-        (name, {"target_bits": 32, **given} if name == "tirx.NarrowDataType" else dict(given)) for name, given in wanted
-    ]
+def completed(
+    entries: Sequence[tuple[str, Mapping[str, Any]]], required: Sequence[str]
+) -> list[tuple[str, dict[str, Any]]]:
+    """A list of passes with those that are required added: each before the first of the list that comes after it by
+    default."""
+    made = [(name, dict(given)) for name, given in entries]
+    for name in sorted(set(required) - {name for name, _ in entries}, key=DEFAULT.index):
+        later = DEFAULT[DEFAULT.index(name) + 1 :]
+        # Passes that are not of the default order may stand anywhere: CanonicalizeLoop is wanted by nearly all.
+        place = 0 if name == DEFAULT[0] else next((i for i, (one, _) in enumerate(made) if one in later), len(made))
+        made.insert(place, (name, {}))
+    return [(name, {"target_bits": 32, **given} if name == "tirx.NarrowDataType" else given) for name, given in made]
 
 
 def _build(tvm: Any, module: Any, target: Any, passes: Sequence[tuple[str, Any]]) -> Any:

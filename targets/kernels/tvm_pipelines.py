@@ -39,6 +39,8 @@ DEFAULT = (
 )
 #: What the rest of the way to machine code needs; run before MakePackedAPI where a list leaves them out.
 REQUIRED = ("CanonicalizeLoop", "tirx.FlattenBuffer", "tirx.BF16ComputeLegalize", "tirx.VectorizeLoop")
+#: The same for functions that have blocks.
+REQUIRED_WITH_BLOCKS = (*REQUIRED, "LowerInitBlock", "ConvertBlocksToOpaque", "LowerOpaqueBlock")
 #: Passes that may be left out or put elsewhere.
 _OPTIONAL = tuple(name for name in DEFAULT if name not in REQUIRED)
 _FURTHER = (
