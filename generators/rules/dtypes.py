@@ -15,9 +15,12 @@ without torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any
 
 from misfold.programs.dtypes import DTYPES
 from misfold.programs.errors import TextError
@@ -92,26 +95,40 @@ def promotion(types: Sequence[str], scalar: Sequence[bool], numbers: Sequence[st
 class DtypeRule:
     """Which element types go in and what comes out.
 
-    ``scalar`` says for each tensor whether it has no dimensions, ``numbers`` are the kinds of the call's other numbers.
-    ``families`` has one word an output; ``valid`` holds the combinations that were seen to run, ``table`` outputs by
-    combination where a family is ``table``.
+    Tensor ``k`` takes those of ``sets[groups[k]]``, and tensors of one group take the same one; where no such pattern
+    fits what was seen, ``listed`` holds the combinations that ran, and nothing else is taken. ``scalar`` says for each
+    tensor whether it has no dimensions, ``numbers`` are the kinds of the call's other numbers. ``families`` has one word
+    an output, ``table`` the outputs by combination where a family is ``table``.
     """
 
     families: tuple[str, ...]
-    valid: frozenset[Types]
+    groups: tuple[int, ...] = ()
+    sets: tuple[Types, ...] = ()
+    listed: frozenset[Types] | None = None
     scalar: tuple[bool, ...] = ()
     numbers: tuple[str, ...] = ()
     table: Mapping[Types, Types] = field(default_factory=dict)
+
+    def accepts(self, dtypes: Sequence[str]) -> bool:
+        """Whether the operator takes this combination."""
+        key = tuple(dtypes)
+        if self.listed is not None:
+            return key in self.listed
+        return conforms(key, self.groups, self.sets)
 
     def outputs(self, dtypes: Sequence[str], count: int | None = None) -> tuple[str, ...] | None:
         """Element types (or scalars' names) of the outputs; None if the combination is not known to run. For an
         operator with a varying number of outputs, ``count`` says how many there are."""
         key = tuple(dtypes)
-        if key not in self.valid:
+        if not self.accepts(key):
             return None
         found = []
         for position, family in enumerate(self.families):
-            name = self.table[key][position] if family == "table" else apply(family, key, self.scalar, self.numbers)
+            if family == "table":
+                row = self.table.get(key)
+                name = row[position] if row is not None else None
+            else:
+                name = apply(family, key, self.scalar, self.numbers)
             if name is None:
                 return None
             found.append(name)
@@ -119,12 +136,32 @@ class DtypeRule:
 
     @cached_property
     def combinations(self) -> tuple[Types, ...]:
-        """The combinations that run, sorted."""
-        return tuple(sorted(self.valid))
+        """Combinations that run, sorted; where there are many, those with at most one tensor unlike the first ones."""
+        if self.listed is not None:
+            return tuple(sorted(self.listed))
+        if not self.sets:
+            return ((),)
+        choices: Iterable[Types]
+        if prod(map(len, self.sets)) <= MAX_COMBINATIONS:
+            choices = product(*self.sets)
+        else:
+            firsts = [tuple(items[0] if name not in items else name for items in self.sets) for name in self.sets[0]]
+            choices = dict.fromkeys(
+                (*first[:place], name, *first[place + 1 :])
+                for first in firsts
+                for place, items in enumerate(self.sets)
+                for name in items
+            )
+        return tuple(sorted(tuple(choice[group] for group in self.groups) for choice in choices))
 
     def to_data(self) -> dict[str, object]:
         """As plain JSON data: combinations as words of one letter a type."""
-        data: dict[str, object] = {"out": list(self.families), "in": " ".join(sorted(map(word, self.valid)))}
+        data: dict[str, object] = {"out": list(self.families)}
+        if self.listed is not None:
+            data["listed"] = " ".join(sorted(map(word, self.listed)))
+        else:
+            data["groups"] = list(self.groups)
+            data["sets"] = [word(items) for items in self.sets]
         if any(self.scalar):
             data["scalar"] = [int(flag) for flag in self.scalar]
         if self.numbers:
@@ -134,20 +171,44 @@ class DtypeRule:
         return data
 
     @staticmethod
-    def from_data(data: Mapping[str, object], tensors: int) -> DtypeRule:
+    def from_data(data: Mapping[str, Any], tensors: int) -> DtypeRule:
         """From what ``to_data`` gives, for calls with so many tensors.
 
         Raises:
             TextError: it is not that.
         """
         try:
-            words = str(data["in"]).split(" ") if tensors else [""]
-            valid = frozenset(tuple([NAMES[letter] for letter in item]) for item in words)
-            table = {tuple(NAMES[c] for c in key): tuple(value) for key, value in data.get("table", {}).items()}  # type: ignore[attr-defined]
-            scalar = tuple(bool(flag) for flag in data.get("scalar", [0] * tensors))  # type: ignore[attr-defined]
-            return DtypeRule(tuple(data["out"]), valid, scalar, tuple(data.get("numbers", ())), table)  # type: ignore[arg-type]
-        except (KeyError, TypeError, AttributeError) as error:
+            listed = None
+            if "listed" in data:
+                listed = frozenset(spelled(item) for item in (str(data["listed"]).split(" ") if tensors else [""]))
+            groups = tuple(map(int, data.get("groups", ())))
+            sets = tuple(spelled(items) for items in data.get("sets", ()))
+            if listed is None and (len(groups) != tensors or any(not 0 <= group < len(sets) for group in groups)):
+                raise ValueError("groups that are not those of the tensors")
+            scalar = tuple(bool(flag) for flag in data.get("scalar", [0] * tensors))
+            table = {spelled(key): tuple(map(str, value)) for key, value in data.get("table", {}).items()}
+            families = tuple(map(str, data["out"]))
+            return DtypeRule(families, groups, sets, listed, scalar, tuple(data.get("numbers", ())), table)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise TextError(f"not a rule for element types: {error!r}") from None
+
+
+# Beyond this, combinations are a sample.
+MAX_COMBINATIONS = 400
+
+
+def conforms(types: Types, groups: Sequence[int], sets: Sequence[Types]) -> bool:
+    """Whether a combination follows a pattern of groups and sets."""
+    chosen: dict[int, str] = {}
+    for name, group in zip(types, groups, strict=True):
+        if name not in sets[group] or chosen.setdefault(group, name) != name:
+            return False
+    return True
+
+
+def spelled(text: str) -> Types:
+    """A combination from one letter a type."""
+    return tuple(NAMES[letter] for letter in text)
 
 
 def word(types: Sequence[str]) -> str:

@@ -130,7 +130,7 @@ class Rule:
         """Whether a call with these numbers (and element types, if given) is valid by the rule."""
         if any(values[name] < 0 for name in self.structure.dimensions):
             return False
-        if dtypes is not None and tuple(dtypes) not in self.dtypes.valid:
+        if dtypes is not None and not self.dtypes.accepts(dtypes):
             return False
         if not all(holds(item, values) for item in self.constraints):
             return False

@@ -42,7 +42,7 @@ def print_expression(expression: Expression, level: int = 0) -> str:
     if isinstance(expression, Sym):
         return expression.name
     if isinstance(expression, If):
-        parts = [print_expression(item, 1) for item in (expression.then, expression.left, expression.right)]
+        parts = [_side(item) for item in (expression.then, expression.left, expression.right)]
         text = f"{parts[0]} if {parts[1]} {expression.comparison} {parts[2]} else {print_expression(expression.other)}"
         return f"({text})" if level else text
     strength = _INFIX.get(expression.name)
@@ -59,7 +59,11 @@ def print_constraint(constraint: Constraint) -> str:
     """The constraint as text."""
     if isinstance(constraint, AnyOf):
         return " or ".join(map(print_constraint, constraint.options))
-    return f"{print_expression(constraint.left, 1)} {constraint.name} {print_expression(constraint.right, 1)}"
+    return f"{_side(constraint.left)} {constraint.name} {_side(constraint.right)}"
+
+
+def _side(expression: Expression) -> str:
+    return print_expression(expression, 0 if isinstance(expression, Const) else 1)
 
 
 def _tree(text: str) -> ast.expr:
