@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from misfold.compiler.graph import decompositions as formulas
@@ -22,7 +21,8 @@ def _formula(name: str) -> str:
     place=_formula("softmax"),
     trigger="softmax of numbers above 88",
     witness=graph(
-        'def program(x: "float32[4, 8]"):\n    v0 = torch.mul(x, 20.0)\n    v1 = torch.softmax(v0, 1)\n    return (v1,)\n'
+        'def program(x: "float32[4, 8]"):\n    v0 = torch.mul(x, 20.0)\n    v1 = torch.softmax(v0, 1)\n'
+        "    return (v1,)\n"
     ),
 )
 def _(original: Any, x: Any, dim: int) -> Any:
@@ -113,35 +113,3 @@ def _(original: Any, x: Any, alpha: float, scale: float, input_scale: float) -> 
 )
 def _(original: Any, x: Any, groups: int, eps: float) -> Any:
     return original(x, 1, eps)
-
-
-@seeded(
-    "logsumexp-of-infinities",
-    project="Inductor, XLA",
-    models="a row whose largest element is infinite shifted by it, so that inf - inf makes NaN",
-    place=_formula("logsumexp"),
-    trigger="logsumexp of a row that holds an infinity, or of -inf only",
-    witness=graph(
-        'def program(x: "float64[4, 8]"):\n    v0 = torch.mul(x, 1000.0)\n    v1 = torch.exp(v0)\n'
-        "    v2 = torch.logsumexp(v1, 1)\n    return (v2,)\n"
-    ),
-)
-def _(original: Any, x: Any, dims: Any) -> Any:
-    shift = x.largest(dims)
-    return shift + formulas.log(formulas.exp(x - shift.along(dims, x)).sum(dims))
-
-
-@seeded(
-    "rsqrt-of-halves",
-    project="TVM, LLVM",
-    models="a reciprocal square root estimated and refined once, which is good to half of the digits",
-    place=_formula("rsqrt"),
-    trigger="rsqrt, and normalisations that are made of it",
-    witness=graph(
-        'def program(x: "float32[8]"):\n    v0 = torch.abs(x)\n    v1 = torch.add(v0, 1.0)\n    v2 = torch.rsqrt(v1)\n'
-        "    return (v2,)\n"
-    ),
-)
-def _(original: Any, x: Any) -> Any:
-    estimate = formulas.exp(formulas.log(x) * -0.5) * (1 + 2**-6)
-    return estimate * (1.5 - 0.5 * x * estimate * estimate) if math.prod(x.shape) else original(x)

@@ -119,19 +119,6 @@ def _(original: Any, op: str, values: Any) -> Any:
 
 
 @seeded(
-    "sum-kept-in-half",
-    project="TVM, ONNX Runtime",
-    models="sums of half precision accumulated in half precision, where they soon stop growing",
-    place="lowering.fold:widened",
-    more={"frontend.types:computing": lambda original, dtype: dtype if dtype.is_float else original(dtype)},
-    trigger="a long sum of float16 or bfloat16",
-    witness=graph('def program(x: "bfloat16[1200]"):\n    v0 = torch.sum(x)\n    return (v0,)\n', x=[1.0]),
-)
-def _(original: Any, dtype: Any) -> Any:
-    return dtype
-
-
-@seeded(
     "constants-in-single",
     project="Inductor, ONNX Runtime",
     models="a Python number rounded to float32 before it meets a float64 tensor",
