@@ -1,4 +1,4 @@
-"""Coverage of compilers written in Python, line by line, by coverage.py's tracer."""
+"""Coverage of compilers written in Python, line by line."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from .protocol import CoverageUnavailable, Place, Source
+from .python import caches
+from .python.caches import Caches
+from .python.tracer import Tracer
+
+#: ``caches``: the interpreter's own inline caches, where it is CPython 3.11; ``tracer``: coverage.py.
+Core = Literal["caches", "tracer"]
 
 
 class PythonSource(Source):
     """The lines of a package's Python files, in order of the files' names.
 
-    Start it after what a process does only once: imports would count as reached by whatever runs first.
+    Start it after what a process does only once: imports would count as reached by whatever runs first. The core is the
+    cheapest that works here unless one is asked for.
 
     Raises:
-        CoverageUnavailable: the package or coverage.py is not installed.
+        CoverageUnavailable: the package, or what the core needs, is not installed.
     """
 
-    def __init__(self, package: str):
-        if find_spec("coverage") is None:
-            raise CoverageUnavailable(
-                "Python coverage needs coverage.py; install it with: pip install misfold[coverage]"
-            )
+    def __init__(self, package: str, core: Core | None = None):
         try:
             spec = find_spec(package)
         except ModuleNotFoundError:
@@ -36,6 +39,8 @@ class PythonSource(Source):
             raise CoverageUnavailable(f"there is no installed package {package}")
         self.package = package
         self._folder = Path(folders[0]).resolve()
+        core = core or ("caches" if caches.available() else "tracer")
+        self._core = Caches(str(self._folder), package) if core == "caches" else Tracer(str(self._folder))
         self._files = sorted(self._folder.rglob("*.py"))
         digest = hashlib.sha256()
         lengths = []
@@ -46,49 +51,28 @@ class PythonSource(Source):
         self._first = [0, *accumulate(lengths)]
         self._number = {str(file): number for number, file in enumerate(self._files)}
         self.name = f"{package}-lines"
-        self.key = f"{self.name}-{digest.hexdigest()[:16]}"
+        # What one core sees cannot be compared with what another does.
+        self.key = f"{self.name}-{core}-{digest.hexdigest()[:16]}"
         self.size = self._first[-1]
-        self._coverage: Any = None
+        self._armed = False
         self._known: set[int] = set()
-        self._lengths: dict[str, int] = {}
 
     def arm(self, seen: Sequence[int] = ()) -> None:
-        import coverage
-
         self._known.update(seen)
-        # The fastest core that measures lines: sys.monitoring where the interpreter has it, else the C tracer.
-        self._coverage = coverage.Coverage(
-            data_file=None, config_file=False, branch=False, include=[f"{self._folder}/*"], messages=False
-        )
-        self._coverage.start()
+        self._core.watch()
+        self._armed = True
 
     def new_since(self) -> list[int]:
-        if self._coverage is None:
+        if not self._armed:
             return []
-        found = []
-        for name, lines in self._collected():
-            # The collector's sets only grow: one of the same size has nothing new.
-            if self._lengths.get(name) == len(lines):
-                continue
-            self._lengths[name] = len(lines)
+        found = set()
+        for name, lines in self._core.take().items():
             number = self._number.get(name)
             if number is not None:
-                first = self._first[number]
-                found += [first + line for line in list(lines) if first + line not in self._known]
-        self._known.update(found)
+                found |= {self._first[number] + line for line in lines}
+        found -= self._known
+        self._known |= found
         return sorted(found)
-
-    def _collected(self) -> list[tuple[str, Any]]:
-        """Lines reached by file, all since the beginning.
-
-        The collector's own table is read where it is as expected: ``get_data`` empties it into a database, which takes
-        a hundred times as long.
-        """
-        table = getattr(getattr(self._coverage, "_collector", None), "data", None)
-        if isinstance(table, dict):
-            return [(name, lines) for name, lines in list(table.items()) if isinstance(lines, set)]
-        data = self._coverage.get_data()
-        return [(name, data.lines(name) or []) for name in data.measured_files()]
 
     def forget(self, points: Sequence[int]) -> None:
         self._known.update(points)
@@ -103,7 +87,7 @@ class PythonSource(Source):
         return places
 
     def close(self) -> None:
-        """Stop tracing."""
-        if self._coverage is not None:
-            self._coverage.stop()
-            self._coverage = None
+        """Stop watching."""
+        if self._armed:
+            self._armed = False
+            self._core.stop()

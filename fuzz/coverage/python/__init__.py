@@ -1,0 +1,1 @@
+"""Coverage of compilers written in Python."""
