@@ -6,7 +6,9 @@ import contextlib
 import doctest
 import io
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
 from types import FunctionType
 from typing import Any
 
@@ -53,6 +55,7 @@ def forms(entry: Any) -> Iterator[tuple[Callable[..., Any], bool]]:
                     yield form, writes
 
 
+@cache
 def namesakes(function: Callable[..., Any]) -> list[tuple[Callable[..., Any], bool]]:
     """What other namespaces call the same, and in place: ``torch.exp`` and ``torch.exp_`` of ``torch.Tensor.exp``; with
     whether it writes its input. Whether it takes the same arguments shows when it is called."""
@@ -67,22 +70,24 @@ def namesakes(function: Callable[..., Any]) -> list[tuple[Callable[..., Any], bo
 
 
 def opinfo_calls(
-    entry: Any, watch: Callable[[], Recorder] | None = None, order: Sequence[str] = DTYPE_ORDER
+    entry: Any,
+    watch: Callable[[], Recorder] | None = None,
+    order: Sequence[str] = DTYPE_ORDER,
+    samples: Mapping[str, int] | None = None,
 ) -> Iterator[Any]:
     """Calls that an entry's samples make, over the element types in ``order`` and all forms.
 
-    ``watch`` makes the recorders, by default those that record what runs (see ``sample_calls``).
+    ``watch`` makes the recorders, by default those that record what runs (see ``sample_calls``); ``samples`` says how
+    many samples of an element type are looked at where that is not ``SAMPLES``.
     """
+    most = samples or {}
     torch.manual_seed(0)
     for name in order:
         dtype = TORCH_DTYPES[name]
         if not entry.supports_dtype(dtype, "cpu"):
             continue
         try:
-            samples = entry.sample_inputs("cpu", dtype, requires_grad=False)
-            for index, sample in enumerate(samples):
-                if index >= SAMPLES:
-                    break
+            for sample in islice(entry.sample_inputs("cpu", dtype, requires_grad=False), most.get(name, SAMPLES)):
                 yield from sample_calls(entry, sample, watch)
         except Exception:
             continue

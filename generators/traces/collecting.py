@@ -7,9 +7,11 @@ matter, and the source's outputs are kept.
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,8 +30,10 @@ from .structure import dtypes, structure
 # not crowd out the others; and of these with one combination of element types.
 STRUCTURE_CAP = 48
 DTYPES_CAP = 6
-# What one source may take; the slowest entries take a minute on a busy core.
-SECONDS = 240.0
+# What some sources together, or one that needs a process of its own, may take on a busy core.
+SECONDS = 300.0
+# Sources in one child: forking a process with PyTorch's test data costs as much as a small source.
+TOGETHER = 8
 
 Progress = Callable[[str, int, int], None]
 
@@ -94,17 +98,29 @@ def _observe(
     """Trials in normal form as the sources saw them, each with the call as it was spelled."""
     names = list(sources)
     answers: dict[int, list[Any]] = {}
+    gc.collect()
+    gc.freeze()  # else a collection in each child copies every page of objects
+    groups = [range(start, min(start + TOGETHER, len(names))) for start in range(0, len(names), TOGETHER)]
+    while groups:
 
-    def work(index: int) -> Any:
-        return observed_data(sources[names[index]]())
+        def work(group: Sequence[int]) -> Any:
+            with seeding_the_processor_only():
+                return [observed_data(sources[names[index]]()) for index in group]
 
-    for result in fork_map(work, range(len(names)), jobs=jobs, seconds=SECONDS):
-        if result.failure is not None:
-            found.failed[names[result.index]] = result.failure.strip().splitlines()[-1]
-        else:
-            answers[result.index] = result.data
-        if progress is not None:
-            progress("observing", len(answers) + len(found.failed), len(names))
+        again: list[range] = []
+        for result in fork_map(work, groups, jobs=jobs, seconds=SECONDS):
+            group = groups[result.index]
+            if result.failure is None:
+                answers.update(zip(group, result.data))
+            elif len(group) > 1:
+                # One of them took the others down.
+                again += [range(index, index + 1) for index in group]
+            else:
+                found.failed[names[group[0]]] = result.failure.strip().splitlines()[-1]
+            if progress is not None:
+                progress("observing", len(answers) + len(found.failed), len(names))
+        groups = sorted(again, key=lambda group: group[0])
+    gc.unfreeze()
     merged: dict[tuple[Call, bool], tuple[Trial, Call]] = {}
     for index in sorted(answers):
         for data, raw in answers[index]:
@@ -113,6 +129,18 @@ def _observe(
             merged.setdefault((trial.call, trial.valid), (trial, trial.call if raw is None else Call.from_data(raw)))
     kept = [item for (call, valid), item in merged.items() if valid or (call, True) not in merged]
     return sorted(kept, key=lambda item: item[0].call.text())
+
+
+@contextmanager
+def seeding_the_processor_only() -> Iterator[None]:
+    """Inside, ``torch.manual_seed`` leaves other devices alone, for each of which it would format a stack trace; the
+    test data seeds once per sample."""
+    before = torch.manual_seed
+    torch.manual_seed = lambda seed: torch.default_generator.manual_seed(int(seed))
+    try:
+        yield
+    finally:
+        torch.manual_seed = before
 
 
 def observed_data(trials: Iterable[Trial], structure_cap: int = STRUCTURE_CAP, dtypes_cap: int = DTYPES_CAP) -> Any:

@@ -39,12 +39,14 @@ _PREFIXES = {"torch.linalg": "linalg_", "torch.special": "special_", "torch.fft"
 
 @dataclass(frozen=True)
 class Parameter:
-    """``kind`` is the schema's type (``Tensor``, ``Optional[List[int]]``, …), empty where it is not known."""
+    """One parameter. ``kind`` is the schema's type, such as ``Optional[List[int]]``, empty where it is not known."""
 
     name: str
     kind: str = ""
     default: Any = _MISSING
     keyword_only: bool = False
+    #: A list for which torch takes a single number as well, repeated.
+    repeats: bool = False
 
     @property
     def required(self) -> bool:
@@ -95,6 +97,7 @@ def _schemas(function: str) -> tuple[Signature, ...]:
                 str(item.real_type),
                 item.default_value if item.has_default_value() else _MISSING,
                 item.kwarg_only,
+                item.N is not None,
             )
             for item in schema.arguments
         ]
@@ -169,6 +172,8 @@ def _bind(signature: Signature, args: Sequence[Argument], kwargs: dict[str, Argu
             return None
         if value is not _MISSING and not _fits(value, parameter.kind):
             return None
+        if type(value) is int and _is_list(parameter.kind) and not parameter.repeats:
+            bound[parameter.name] = (value,)
     return bound
 
 

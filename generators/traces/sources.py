@@ -20,6 +20,9 @@ from .watching import Watcher
 #: All element types; those that records are made of come first.
 DTYPES_IN_ORDER = (*DTYPE_ORDER, *(name for name in DTYPES if name not in DTYPE_ORDER))
 
+# Samples of one type are much like those of another: the first type shows the structures, the others what they take.
+SAMPLES = {name: 300 if name == DTYPE_ORDER[0] else 40 for name in DTYPES_IN_ORDER}
+
 Source = Callable[[], Iterable[Trial]]
 
 
@@ -53,7 +56,7 @@ def module_entries() -> list[Any]:
 
 def opinfo_trials(entry: Any) -> Iterator[Trial]:
     """What an entry's samples call, in all element types and forms (function, method, in place, aliases)."""
-    yield from opinfo_calls(entry, partial(Watcher, "opinfo", 16), DTYPES_IN_ORDER)
+    yield from opinfo_calls(entry, partial(Watcher, "opinfo", 16), DTYPES_IN_ORDER, SAMPLES)
 
 
 def error_trials(entry: Any) -> Iterator[Trial]:

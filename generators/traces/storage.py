@@ -86,6 +86,8 @@ def read(path: Path | str) -> Iterator[Trial]:
     if next(lines, None) is None:
         raise UsageError(f"{path}: not a file of trials: it is empty")
     for number, data in enumerate(lines, 2):
+        if "mark" in data:
+            continue  # the end of a block (see ``appending``)
         try:
             yield Trial.from_data(data)
         except MisfoldError as error:
