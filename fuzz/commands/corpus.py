@@ -16,7 +16,7 @@ from rich.table import Table
 
 from misfold.corpus.adding import add_entry, range_of
 from misfold.corpus.checking import Checked, check_all
-from misfold.corpus.entries import Entry, find_files, read_entry, shipped
+from misfold.corpus.entries import Entry, entry_of, find_files, read_entry, shipped
 from misfold.corpus.laboratory import SECONDS, Laboratory
 from misfold.programs.case import Case
 from misfold.programs.errors import UsageError
@@ -158,11 +158,11 @@ def add(
     with Laboratory(seconds) as laboratory:
         for one in what:
             case, words = _case_of(one, folder)
-            names = tuple(target or case.pipelines)
+            about: dict[str, Any] = {**case.about, "title": title or words}
+            entry = entry_of(replace(case, about=about).text, Path(one))
+            names = tuple(target or entry.targets)
             if not names:
                 raise UsageError(f"{one}: the case names no target; choose one with --target")
-            about: dict[str, Any] = {**case.about, "title": title or words}
-            entry = Entry(Path(one), replace(case, about=about))
             path = add_entry(entry, names, into, laboratory, given)
             Console(stderr=True).print(f"wrote {path}", highlight=False, soft_wrap=True)
 
