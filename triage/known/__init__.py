@@ -1,0 +1,1 @@
+"""Known issues: a readable file of what need not be found again."""
