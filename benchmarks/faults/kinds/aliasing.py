@@ -28,19 +28,6 @@ def _(original: Any, self: Any, output: Any, inputs: Any, outputs: Any) -> Any:
 
 
 @seeded(
-    "view-is-a-copy",
-    project="Inductor, ONNX Runtime",
-    models="a result that is a view of another one is given back as a copy",
-    place="frontend.executable:Executable._result",
-    trigger="a result that is a view of another result",
-    witness=graph('def program(x: "float32[8]"):\n    v0 = torch.add(x, 1.0)\n    v1 = v0[2:]\n    return v0, v1\n'),
-)
-def _(original: Any, self: Any, output: Any, inputs: Any, outputs: Any) -> Any:
-    found = original(self, output, inputs, outputs)
-    return found.clone() if isinstance(output, View | Part) else found
-
-
-@seeded(
     "view-without-strides",
     project="Inductor, TVM",
     models="a view of a result read row by row, whatever its strides",

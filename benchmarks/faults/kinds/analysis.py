@@ -113,7 +113,8 @@ def _(original: Any, self: Any, expression: Any) -> Any:
     trigger="a comparison of an integer cast to a type that does not hold it",
     witness=kernel(
         "simplify",
-        "function f(y: out i64[16]) {\n  for i in 0..16 {\n    y[i] = i64(i8(i * 20)) + i64(i8(i * 20) < 0:i8)\n  }\n}\n",
+        "function f(y: out i64[16]) {\n  for i in 0..16 {\n    y[i] = i64(i8(i * 20)) + i64(i8(i * 20) < 0:i8)\n  }\n"
+        "}\n",
     ),
 )
 def _(original: Any, self: Any, expression: Any, opened: bool) -> Any:
@@ -132,7 +133,8 @@ def _(original: Any, self: Any, expression: Any, opened: bool) -> Any:
     trigger="an if on a loop variable whose else has another condition on it",
     witness=kernel(
         "simplify",
-        "function f(x: in i64[16], y: out i64[16]) {\n  for i in 0..16 {\n    if i < 8 {\n      y[i] = x[i]\n    } else {\n"
+        "function f(x: in i64[16], y: out i64[16]) {\n  for i in 0..16 {\n    if i < 8 {\n"
+        "      y[i] = x[i]\n    } else {\n"
         "      y[i] = select(i < 8, 5, i)\n    }\n  }\n}\n",
     ),
 )

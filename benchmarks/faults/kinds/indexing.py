@@ -92,7 +92,8 @@ def _(original: Any, self: Any, last: int, right: Any) -> Any:
     place="frontend.aten.indexing:advanced",
     trigger="x[:, i, :, j]: a dimension between two index tensors and one before them, all of one size",
     witness=graph(
-        'def program(x: "int64[3, 3, 3, 3]", i: "int64[3]", j: "int64[3]"):\n    v0 = x[:, i, :, j]\n    return (v0,)\n',
+        'def program(x: "int64[3, 3, 3, 3]", i: "int64[3]", j: "int64[3]"):\n    v0 = x[:, i, :, j]\n'
+        "    return (v0,)\n",
         i=[0, 2, 1],
         j=[1, 1, 0],
     ),

@@ -175,7 +175,8 @@ def _(original: Any, e: Any, place: Any, element: Any, distance: Any, mask: Any)
     more={"frontend.layout:strides_of": lambda original, tensor: None},
     trigger="a derivative that reads a saved tensor which is not contiguous",
     witness=graph(
-        'def program(x: "float32[4, 6]"):\n    v0 = torch.transpose(x, 0, 1)\n    v1 = torch.exp(v0)\n    return (v1,)\n',
+        'def program(x: "float32[4, 6]"):\n    v0 = torch.transpose(x, 0, 1)\n    v1 = torch.exp(v0)\n'
+        "    return (v1,)\n",
         x={"draw": "integers", "low": -3, "high": 3, "seed": 1, "requires_grad": True},
     ),
 )
