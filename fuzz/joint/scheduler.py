@@ -59,9 +59,15 @@ class Scheduler:
             if settings.pipelines and (stalled or not settings.programs):
                 others = tuple(source.choice(corpus.entries).pipeline for _ in range(DONORS))
                 return Plan("pipeline", seed, target, parent, donor_pipelines=others)
-            mutator = self.bandit.choose(source) if settings.bandit else source.choice(list(self.bandit.shares()))
+            usable = self.fitting(parent)
+            mutator = self.bandit.choose(source, usable) if settings.bandit else source.choice(usable)
             donors = tuple(source.choice(corpus.entries).text for _ in range(DONORS))
             return Plan("program", seed, target, parent, mutator, donors)
+
+    def fitting(self, entry: Entry) -> list[str]:
+        """The mutators of programs that an entry's can be mutated by: all, unless there are several kinds of
+        programs."""
+        return list(self.bandit.shares())
 
     def learn(
         self,

@@ -25,6 +25,8 @@ class LoopSettings:
         bandit: choose mutators by what they earned; without it all are as likely.
         rarity: choose entries by how rarely what they reached is reached; without it all are as likely.
         corpus: most entries kept; those that earned least go first.
+        seeds: share of fresh programs that only the target itself can hold (TVM: operators of its libraries, legalised
+            and scheduled), where it takes such.
     """
 
     guided: bool = True
@@ -37,6 +39,7 @@ class LoopSettings:
     bandit: bool = True
     rarity: bool = True
     corpus: int = 2000
+    seeds: float = 0.4
 
     def to_data(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,6 +59,6 @@ class LoopSettings:
             if not (type(value) is wanted or (wanted is float and type(value) is int)):
                 raise UsageError(f"{name} must be of type {wanted.__name__}, not {value!r}")
         made = LoopSettings(**data)
-        if made.stalls < 1 or made.corpus < 1 or not 0 <= made.fresh <= 1:
-            raise UsageError("stalls and corpus must be at least 1, fresh from 0 to 1")
+        if made.stalls < 1 or made.corpus < 1 or not 0 <= made.fresh <= 1 or not 0 <= made.seeds <= 1:
+            raise UsageError("stalls and corpus must be at least 1, fresh and seeds from 0 to 1")
         return made

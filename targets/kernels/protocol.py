@@ -68,6 +68,8 @@ class KernelTarget(ABC):
     install: ClassVar[str] = ""
     #: Whether integer arithmetic that overflows is defined, as in the loop IR: it wraps around.
     wraps: ClassVar[bool] = False
+    #: Whether it takes TVMScript too (``compile_script``).
+    scripts: ClassVar[bool] = False
     #: Modules whose frames count as the target's own when a failure's deepest frame is sought.
     own_modules: ClassVar[tuple[str, ...]] = ()
 

@@ -61,6 +61,7 @@ class TVM(KernelTarget):
     family = "tvm-kernels"
     install = "pip install 'misfold[tvm]'"
     own_modules = ("tvm", "tvm_ffi")
+    scripts = True
 
     def missing(self) -> str | None:
         return missing_packages(("tvm",), self.install) if find_spec("tvm") is None else None
