@@ -38,6 +38,10 @@ MOST_OTHERS = 3
 #: Seconds that finding a crash's native frames, and interpreting all stages of a compile, may take.
 SERVICE_SECONDS = 60.0
 
+#: Of a candidate for a hang: its limit is a quarter of the usual one, and at least this, or tests would be few. The
+#: reduced case is examined with the same limit: what hangs on one operator and three elements hangs.
+HANG_SECONDS = 5.0
+
 Handover = Callable[[Examination], None]
 
 
@@ -103,6 +107,18 @@ class Reducer:
 
     def run(self) -> Reduced:
         """Reduce, localise, and reduce to plainer operators."""
+        if self.first.outcome.kind != "hang":
+            return self._run()
+        limits = [one.seconds for one in self.examiners]
+        for one in self.examiners:
+            one.seconds = max(HANG_SECONDS, one.seconds / 4)
+        try:
+            return self._run()
+        finally:
+            for one, seconds in zip(self.examiners, limits, strict=True):
+                one.seconds = seconds
+
+    def _run(self) -> Reduced:
         start = time.monotonic()
         case = replace(self.first.case, pipelines={self.target: self.first.pipeline})
         history = None
@@ -182,7 +198,7 @@ class Reducer:
         usual = list(self.system.pipelines())
         if self.kernel:
             return KernelReduction(search, self.target, usual)
-        return GraphReduction(search, self.target, usual, self.examiners[0].capture)
+        return GraphReduction(search, self.target, usual, self.examiners[0].capture, self.first.verdict.output)
 
     def _tester(self, examiner: Examiner) -> Callable[[Any], Answer]:
         def test(case: Any) -> Answer:

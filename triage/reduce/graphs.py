@@ -26,6 +26,7 @@ class GraphReduction:
     Args:
         capture: gives what each value of a case is when it is made; {} where eager cannot run it.
         usual: the target's own pipelines, the default first.
+        output: the returned value that is wrong, where a verdict says so.
     """
 
     def __init__(
@@ -34,14 +35,17 @@ class GraphReduction:
         target: str,
         usual: Sequence[Pipeline],
         capture: Callable[[Case], Mapping[str, TensorValue]],
+        output: str | None = None,
     ):
-        self.search, self.target, self.usual, self.capture = search, target, usual, capture
+        self.search, self.target, self.usual, self.capture, self.output = search, target, usual, capture, output
 
     def run(self) -> Case:
         """All tiers, until nothing more goes or a bound is reached."""
         search = self.search
         search.first("default pipeline", self._default(search.case))
-        search.first("one output", outputs.one_output(search.case))
+        search.first("the wrong output", outputs.only(search.case, self.output))
+        search.exhaust("half of the outputs", outputs.half_of_the_outputs)
+        search.first("needed nodes", outputs.needed(search.case))
         search.first("window", nodes.window(self.capture)(search.case))
         before: Case | None = None
         for _ in range(ROUNDS):
@@ -68,7 +72,7 @@ class GraphReduction:
         search.exhaust("fewer outputs", outputs.fewer_outputs)
         search.exhaust("nodes to inputs", nodes.without_some(self.capture))
         search.exhaust("nodes bypassed", nodes.bypassed)
-        search.first("one output", outputs.one_output(search.case))
+        search.first("needed nodes", outputs.needed(search.case))
         search.exhaust("functional", operators.functional)
         search.exhaust("pipeline", self._pipelines)
         search.exhaust("gradients", inputs.without_gradients)

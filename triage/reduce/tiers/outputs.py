@@ -6,16 +6,28 @@ from collections.abc import Iterator
 
 from misfold.programs.case import Case
 
-from ..cuts import keep_returns, live_nodes
+from ..cuts import keep_returns
 from ..surgery import attempt
 
 
-def one_output(case: Case) -> Iterator[Case]:
-    """Each returned value alone, the one that needs the fewest nodes first; with one value, without what it lacks."""
-    names = dict.fromkeys(case.graph.returns)
-    for name in sorted(names, key=lambda name: len(live_nodes(case.graph, [name]))):
-        if live_nodes(case.graph, [name]):
-            yield from attempt(keep_returns, case, {name})
+def half_of_the_outputs(case: Case) -> Iterator[Case]:
+    """The last half of the returned values, or the first."""
+    names = list(dict.fromkeys(case.graph.returns))
+    if len(names) > 1:
+        middle = len(names) // 2
+        for half in (names[middle:], names[:middle]):
+            yield from attempt(keep_returns, case, set(half))
+
+
+def only(case: Case, name: str | None) -> Iterator[Case]:
+    """One returned value, as a verdict names it: ``out3``."""
+    if name is not None and name.startswith("out") and name[3:].isdigit() and int(name[3:]) < len(case.graph.returns):
+        yield from attempt(keep_returns, case, {case.graph.returns[int(name[3:])]})
+
+
+def needed(case: Case) -> Iterator[Case]:
+    """The same returned values, without nodes that they do not need."""
+    yield from attempt(keep_returns, case, set(case.graph.returns))
 
 
 def fewer_outputs(case: Case) -> Iterator[Case]:
