@@ -150,7 +150,8 @@ def _issue(raw: Any, where: str) -> Issue:
         raise UsageError(f"{where}: it would know every failure; say one of {', '.join(_TELLING)}")
     if "dtypes" in raw and "operators" not in raw:
         raise UsageError(f'{where}: dtypes without operators; for any operator write operators = ["*"]')
-    return Issue(**{key: tuple(value) if key in _LISTS else value for key, value in raw.items()})
+    values: dict[str, Any] = {key: tuple(value) if key in _LISTS else value for key, value in raw.items()}
+    return Issue(**values)
 
 
 def _check(key: str, value: Any, where: str) -> None:
