@@ -14,8 +14,12 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from misfold.triage.localise.blame import Blame
+
+from ..clustering import cluster_data, clustered, print_clusters
 from ..folders import find, open_store
 from ..store import Bug, Finding, Store
+from .blames import print_blame
 
 Folder = Annotated[
     Path | None, typer.Option("--folder", "-f", help="The campaign's folder; default: the latest under ./campaigns.")
@@ -53,6 +57,7 @@ def bug_data(store: Store, bug: Bug) -> dict[str, Any]:
         "occurrences": len(members),
         "script": bug.script,
         "signature": bug.signature,
+        "blame": (store.finding(bug.finding_id).blame or {}).get("key"),
     }
 
 
@@ -89,11 +94,21 @@ def status_line(items: list[Finding]) -> str:
 def findings(
     folder: Folder = None,
     every: Annotated[bool, typer.Option("--all", help="List every finding, not one line per bug.")] = False,
+    likely: Annotated[
+        bool, typer.Option("--clusters", help="Also group bugs that are likely the same; nothing is merged.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List what a campaign found, one line per bug."""
     store = open_store(folder)
     items, bugs = store.findings(), store.bugs()
+    if likely:
+        found = clustered(store)
+        if as_json:
+            print(json.dumps([cluster_data(one) for one in found], indent=2))
+        else:
+            print_clusters(make_console(), found, {f"B{bug.id}": bug.title for bug in bugs})
+        return
     if as_json:
         data: Any = [bug_data(store, bug) for bug in bugs]
         if every:
@@ -131,6 +146,8 @@ def finding_data(item: Finding) -> dict[str, Any]:
         "explanation": item.explanation,
         "failure": item.failure,
         "evidence": item.evidence,
+        "blame": item.blame,
+        "reduction": item.reduction,
         "versions": item.versions,
         "case": item.text,
         "reduced": item.reduced,
@@ -168,6 +185,9 @@ def show(
             console.print(
                 f"  {escape(entry['what'])}" + (f": {entry['kind']}, {entry['verdict']}" if "kind" in entry else "")
             )
+    if item.blame:
+        console.print("\n[bold]blame[/bold]")
+        print_blame(console, Blame.from_data(item.blame))
     text = item.text if full or not item.reduced else item.reduced
     console.print(f"\n[bold]{'reduced case' if text == item.reduced else 'case'}[/bold]")
     console.print(Syntax(text, "python", background_color="default", word_wrap=False))

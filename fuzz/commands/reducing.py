@@ -11,13 +11,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from misfold.programs.errors import UsageError
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.kernels import running as kernel_running
-from misfold.triage.localise.blame import Blame
 from misfold.triage.reduce.search import SAME, Bounds
 from misfold.triage.reduce.stability import TRIALS, measure
 
@@ -27,6 +24,7 @@ from ..folders import find, open_store
 from ..kernels.campaign import MAKING, find_kernel_targets
 from ..kernels.examine import KernelExaminer
 from ..reducing import Reduced, Reducer
+from .blames import print_blame
 from .browse import Folder, make_console
 from .kernels import kernel_of, pick
 from .replay import What, load, pick_pipeline, write
@@ -108,27 +106,6 @@ def localise(
             print(json.dumps(blame.to_data(), indent=2))
             return
         print_blame(make_console(), blame)
-
-
-def print_blame(console: Console, blame: Blame) -> None:
-    """A blame for people."""
-    console.print(f"[bold]{escape(blame.key)}[/bold] (by {', '.join(blame.how) or 'nothing that was tried'})")
-    for text in (blame.detail, *blame.notes):
-        if text:
-            console.print(f"  {escape(text)}")
-    if blame.divergence is not None:
-        found = blame.divergence
-        words = f"{found.operator} ({found.value}): {found.explanation}" if found.reproduces else found.explanation
-        console.print(f"  first wrong operator: {escape(words)}")
-    for frame in blame.frames:
-        console.print(f"  {escape(frame)}")
-    if blame.mitigations:
-        grid = Table(box=None, pad_edge=False)
-        grid.add_column("tried")
-        grid.add_column("result")
-        for row in blame.mitigations:
-            grid.add_row(escape(row.name), row.result)
-        console.print(grid, soft_wrap=False)
 
 
 def _reduction_data(done: Reduced) -> dict[str, Any]:
