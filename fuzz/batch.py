@@ -54,15 +54,15 @@ class Merged:
     odd: list[tuple[Case, Outcome]]
 
 
-def run_merged(cases: Sequence[Case], run: Callable[[Case, int], Outcome], gradients: bool) -> Merged:
-    """Run cases as one.
+def run_merged(cases: Sequence[Case], run: Callable[[Case, Sequence[Case]], Outcome], gradients: bool) -> Merged:
+    """Run cases as one. ``run`` is given a case and those of which it consists.
 
     A merged run that gives no values is taken apart by halves until the case that spoils it stands alone.
     """
     if len(cases) == 1:
-        return Merged([(run(cases[0], 1), False)], [])
+        return Merged([(run(cases[0], cases), False)], [])
     merged = merge_cases(list(cases))
-    outcome = run(merged, len(cases))
+    outcome = run(merged, cases)
     if outcome.kind == "values":
         return Merged([(part, True) for part in split_outcome(outcome, cases, gradients)], [])
     half = len(cases) // 2

@@ -68,6 +68,8 @@ class Examiner:
         self._slots: dict[str, Slot] = {}
         #: Seconds spent inside targets so far; eager runs with the reference and is counted by the lane.
         self.in_target = 0.0
+        #: Points that the last run was the first of the campaign to reach, by source.
+        self.new: dict[str, list[int]] = {}
 
     def close(self) -> None:
         """End the lane's workers."""
@@ -111,7 +113,7 @@ class Examiner:
             answer = self.call(server, running.SERVICE, request, seconds, fresh)
         else:
             answer = self.call(server, worker.SERVICE, request, seconds, fresh)
-            self.reached.add(answer.data or {})
+            self.new = self.reached.add(answer.data or {})
         outcome = outcome_of(answer)
         self.in_target += outcome.seconds.get("total", answer.seconds)
         return outcome

@@ -219,9 +219,11 @@ class Lane(Triage):
         self._check()
         start, inside = time.perf_counter(), self.examiner.in_target
 
-        def run(case: Case, weight: int) -> Outcome:
+        def run(case: Case, members: Sequence[Case]) -> Outcome:
             self._check()
-            return self.examiner.run(case, target, pipeline, weight=weight)
+            outcome = self.examiner.run(case, target, pipeline, weight=len(members))
+            self._ran(target, members, outcome)
+            return outcome
 
         merged = run_merged([item.case for item in group], run, self.examiner.targets[target].gradients)
         bad: list[tuple[Case, int, Outcome, Verdict]] = []
@@ -230,7 +232,7 @@ class Lane(Triage):
             verdict = self.examiner.judge(item.case, target, item.eager, item.reference, outcome)
             if shared and verdict.kind in BAD:
                 whole = outcome, verdict
-                outcome = run(item.case, 1)
+                outcome = run(item.case, [item.case])
                 verdict = self.examiner.judge(item.case, target, item.eager, item.reference, outcome)
                 if verdict.kind not in BAD and not bad:
                     # Wrong only in company: the merged case is the finding.
@@ -252,6 +254,9 @@ class Lane(Triage):
             if finding is not None:
                 self.pending.append(finding)
         return rows
+
+    def _ran(self, target: str, members: Sequence[Case], outcome: Outcome) -> None:
+        """Called after each run of a case, which may be the merged one of several."""
 
     def _row(self, target: str, pipeline: str, item: Made, outcome: Outcome, verdict: str) -> dict[str, Any]:
         failure = outcome.failure

@@ -21,6 +21,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -72,7 +73,7 @@ class Block(Base):
 
 
 class CaseRow(Base):
-    """A case that was made. Its text follows from the campaign's seed and ``index``."""
+    """A case that was made; its ``text`` (see ``texts``) where seed and index of the case alone do not make it again."""
 
     __tablename__ = "cases"
     __table_args__ = (UniqueConstraint("campaign_id", "index"),)
@@ -84,6 +85,7 @@ class CaseRow(Base):
     exact: Mapped[bool] = mapped_column(Boolean)
     gradient: Mapped[bool] = mapped_column(Boolean)
     note: Mapped[str] = mapped_column(Text, default="")
+    text: Mapped[bytes | None] = mapped_column(LargeBinary, default=None)
 
 
 class OutcomeRow(Base):

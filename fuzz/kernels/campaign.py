@@ -8,15 +8,20 @@ from typing import Any
 
 from misfold.mutators.kernels import MUTATORS
 from misfold.mutators.legality import Legality
+from misfold.mutators.tvm.names import TVM_MUTATORS
 from misfold.programs.errors import TargetError
+from misfold.programs.kernel_tvmscript import is_tvmscript_case
 from misfold.targets.isolation.limits import Limits
+from misfold.targets.isolation.server import ForkServer
 from misfold.targets.kernels import registry, running
 
 from ..campaign import Runner, Servers
 from ..coverage.sources import chosen
+from ..joint import rows
+from ..joint.corpus import Entry
 from ..joint.scheduler import Scheduler
 from ..joint.settings import LoopSettings
-from . import rows
+from . import seeds
 from .examine import KernelExaminer
 from .investigate import KernelInvestigator
 from .lane import KernelLane
@@ -38,6 +43,22 @@ def find_kernel_targets(names: tuple[str, ...]) -> dict[str, Any]:
     return targets
 
 
+def add_seed_server(servers: Servers, limits: Limits) -> None:
+    """Add the fork server in which programs that only TVM can hold are made and interpreted."""
+    environment = {"HOME": str(servers.scratch / "home"), "TMPDIR": str(servers.scratch / "tmp")}
+    servers.servers[seeds.SERVER] = ForkServer(
+        seeds.SERVER, [seeds.PRELOAD], servers.scratch / seeds.SERVER, limits, environment
+    )
+
+
+class KernelScheduler(Scheduler):
+    """Knows which mutators are for programs that only TVM can hold."""
+
+    def fitting(self, entry: Entry) -> list[str]:
+        script = is_tvmscript_case(entry.text)
+        return [name for name in self.bandit.shares() if (name in TVM_MUTATORS) == script]
+
+
 class KernelRunner(Runner):
     """A kernel campaign that is running."""
 
@@ -47,9 +68,10 @@ class KernelRunner(Runner):
     def open(self) -> None:
         super().open()
         loop = LoopSettings.from_data(self.settings.loop)
-        self.scheduler = Scheduler(
-            self.settings.seed, loop, self.settings.targets, {name: one.general for name, one in MUTATORS.items()}
-        )
+        mutators = {name: one.general for name, one in MUTATORS.items()}
+        if self._scripts():
+            mutators |= TVM_MUTATORS
+        self.scheduler: Scheduler = KernelScheduler(self.settings.seed, loop, self.settings.targets, mutators)
         self.legality = {name: Legality(target.pass_space().after) for name, target in self.targets.items()}
         entries, learnt = rows.load(self.store, self.campaign)
         for entry in entries:
@@ -61,10 +83,16 @@ class KernelRunner(Runner):
 
     def make_servers(self, limits: Limits) -> Servers:
         coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
-        return Servers(
+        servers = Servers(
             self.targets, self.folder, limits, coverage,
             preload=running.PRELOAD, variable=running.TARGETS, making=MAKING,
         )  # fmt: skip
+        if self._scripts() and LoopSettings.from_data(self.settings.loop).seeds:
+            add_seed_server(servers, limits)
+        return servers
+
+    def _scripts(self) -> bool:
+        return any(target.scripts for target in self.targets.values())
 
     def make_lane(self, servers: Servers, folder: Path) -> KernelLane:
         examiner = KernelExaminer(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)

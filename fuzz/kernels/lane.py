@@ -11,19 +11,21 @@ from typing import Any
 
 from misfold.mutators.legality import Legality
 from misfold.mutators.pipelines import mutate_pipeline, names
-from misfold.programs.kernel import KernelCase, parse_kernel_case
+from misfold.programs.kernel import KernelCase
+from misfold.programs.kernel_tvmscript import TVMScriptCase, is_tvmscript_case, parse_any_kernel
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import FAILURES, Outcome
 
 from ..examine import BAD, REFERENCE
 from ..investigate import Investigator
+from ..joint import rows
 from ..joint.corpus import Entry
 from ..joint.scheduler import Plan, Scheduler
 from ..lane import Stopped, Triage
 from ..settings import BLOCK, Settings
 from ..store import Campaign, Finding, Store
 from ..tally import Tally
-from . import rows
+from . import seeds
 from .examine import DEFINED, KernelExaminer
 from .expected import from_data
 
@@ -82,7 +84,7 @@ class KernelLane(Triage):
             if "text" not in item:
                 self.scheduler.learn(plan, "", {}, (), valid=False)
                 continue
-            case = parse_kernel_case(item["text"])
+            case = parse_any_kernel(item["text"])
             row["hash"] = case.hash
             row["note"] = item["mutator"]
             outcome_row, entry = self._step(index, plan, case, item)
@@ -96,20 +98,39 @@ class KernelLane(Triage):
         self.tally.spend("store", time.perf_counter() - start)
 
     def _make(self, plans: list[Plan]) -> list[dict[str, Any]]:
-        """What comes of the plans; one that kills the worker is tried alone and then given up."""
+        """What comes of the plans, in their order: those for scripts are carried out where TVM is."""
         start = time.perf_counter()
-        seconds = self.settings.case_seconds * (1 + len(plans) / 5)
-        answer = self.examiner.call(REFERENCE, MAKE, {"plans": list(map(_request, plans))}, seconds)
+        scripts = [self._is_script(plan) for plan in plans]
+        made = {
+            script: iter(self._made([plan for plan, is_one in zip(plans, scripts) if is_one == script], script))
+            for script in (False, True)
+        }
+        items = [next(made[script]) for script in scripts]
         self.tally.spend("generate", time.perf_counter() - start)
+        return items
+
+    def _is_script(self, plan: Plan) -> bool:
+        if plan.parent is not None:
+            return is_tvmscript_case(plan.parent.text)
+        share = self.scheduler.settings.seeds if self.examiner.targets[plan.target].scripts else 0.0
+        return random.Random(f"seeds {plan.seed}").random() < share
+
+    def _made(self, plans: list[Plan], script: bool) -> list[dict[str, Any]]:
+        """What comes of plans for one kind of program; one that kills the worker is tried alone and then given up."""
+        if not plans:
+            return []
+        seconds = self.settings.case_seconds * (1 + len(plans) / 5)
+        server, service = (seeds.SERVER, seeds.MAKE) if script else (REFERENCE, MAKE)
+        answer = self.examiner.call(server, service, {"plans": list(map(_request, plans))}, seconds)
         if answer.data is not None:
             items: list[dict[str, Any]] = answer.data["items"]
             return items
         if len(plans) == 1:
             return [{"note": f"making the kernel failed: {answer.death.message if answer.death else 'no answer'}"}]
-        return [item for plan in plans for item in self._make([plan])]
+        return [item for plan in plans for item in self._made([plan], script)]
 
     def _step(
-        self, index: int, plan: Plan, case: KernelCase, item: dict[str, Any]
+        self, index: int, plan: Plan, case: KernelCase | TVMScriptCase, item: dict[str, Any]
     ) -> tuple[dict[str, Any], Entry | None]:
         target = plan.target
         expected, digest = from_data(item["expected"]), item["expected"]["digest"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from functools import cache
 from random import Random
 
@@ -28,9 +29,27 @@ MAX_NODES = 40
 _BOUNDS = Bounds()
 
 
+@dataclass(frozen=True)
+class Scope:
+    """What mutants may be made of besides what the program has already.
+
+    Attributes:
+        operators: names; None: all.
+        dtypes: element types of inputs; None: all.
+        max_nodes: calls of a program, unless it had more before.
+    """
+
+    operators: frozenset[str] | None = None
+    dtypes: frozenset[str] | None = None
+    max_nodes: int = MAX_NODES
+
+
+_ALL = Scope()
+
+
 @cache
-def _signatures() -> Signatures:
-    return Signatures(RecordBase.load())
+def _signatures(operators: frozenset[str] | None = None) -> Signatures:
+    return Signatures(RecordBase.load()) if operators is None else _signatures().within(operators)
 
 
 def mutate_graph(
@@ -40,6 +59,7 @@ def mutate_graph(
     only: Collection[str] | None = None,
     records: RecordBase | None = None,
     bounds: Bounds = _BOUNDS,
+    scope: Scope = _ALL,
 ) -> Case | None:
     """The case changed by one of the mutators, by one of ``only`` if that is given; None: none of those tried can.
 
@@ -52,11 +72,11 @@ def mutate_graph(
     names = [name for name in GRAPH_MUTATORS if only is None or name in only]
     for name in only or ():
         GRAPH_MUTATORS[name]
-    signatures = Signatures(records) if records is not None else _signatures()
+    signatures = Signatures(records) if records is not None else _signatures(scope.operators)
     for _ in range(_ATTEMPTS):
         if not names:
             return None
-        made = changed(names[random.randrange(len(names))], case, random, signatures, donors, bounds)
+        made = changed(names[random.randrange(len(names))], case, random, signatures, donors, bounds, scope)
         if made is not None:
             return made
     return None
@@ -69,6 +89,7 @@ def changed(
     signatures: Signatures,
     donors: Sequence[Case] = (),
     bounds: Bounds = _BOUNDS,
+    scope: Scope = _ALL,
 ) -> Case | None:
     """The case changed by this mutator; None: it cannot be."""
     edit = GRAPH_MUTATORS[name].edit(case, random, signatures, donors)
@@ -78,8 +99,8 @@ def changed(
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         try:
-            made = _rebuilt(case, edit, random, bounds)
-            if made is None or made.hash == case.hash:
+            made = _rebuilt(case, edit, random, bounds, scope)
+            if made is None or made.hash == case.hash or not _within(made, case, scope):
                 return None
             check(made, bounds)
         except MisfoldError:
@@ -87,8 +108,18 @@ def changed(
     return made
 
 
-def _rebuilt(case: Case, edit: Edit, random: Random, bounds: Bounds) -> Case | None:
-    rebuild = Rebuild(case, random, bounds)
+def _within(made: Case, case: Case, scope: Scope) -> bool:
+    """Whether all that is new in a mutant is in a scope."""
+    if len(made.graph.nodes) > max(scope.max_nodes, len(case.graph.nodes)):
+        return False
+    if scope.operators is not None and not set(made.graph.operators) <= scope.operators | set(case.graph.operators):
+        return False
+    types, before = ({value.known.dtype.name for value in one.graph.inputs} for one in (made, case))
+    return scope.dtypes is None or types <= scope.dtypes | before
+
+
+def _rebuilt(case: Case, edit: Edit, random: Random, bounds: Bounds, scope: Scope) -> Case | None:
+    rebuild = Rebuild(case, random, bounds, scope.operators)
     if not rebuild.add_inputs(edit.inputs):
         return None
     for index, node in enumerate(case.graph.nodes):

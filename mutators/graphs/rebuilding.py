@@ -28,10 +28,10 @@ class Rebuild:
     that its outputs had stand for them, and the rest of the program goes on.
     """
 
-    def __init__(self, case: Case, random: Random, bounds: Bounds):
+    def __init__(self, case: Case, random: Random, bounds: Bounds, operators: frozenset[str] | None = None):
         self.case, self.random = case, random
         self.builder = Builder(bounds, finite=not _special(case.recipes.values()))
-        self.adapter = Adapter(self.builder, random, operator_names(), ADAPTING)
+        self.adapter = Adapter(self.builder, random, operator_names() if operators is None else operators, ADAPTING)
         self.live: dict[str, Live] = {}
         #: Values to be returned besides those that stand for the old ones.
         self.more: list[Live] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 
 from misfold.generators.records import RecordBase
 from misfold.programs.aliasing import written_arguments
@@ -19,6 +19,13 @@ class Signatures:
     def __init__(self, records: RecordBase):
         self._records = records
         self._found: dict[Hashable, list[str]] | None = None
+
+    def within(self, operators: Collection[str]) -> Signatures:
+        """The same for these operators only."""
+        made = Signatures(self._records)
+        found = {key: [op for op in ops if op in operators] for key, ops in self._index().items()}
+        made._found = {key: ops for key, ops in found.items() if ops}
+        return made
 
     def like(self, node: Node) -> list[str]:
         """Operators that have been called with arguments of the same structure, the node's own left out, in a fixed

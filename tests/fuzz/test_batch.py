@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from misfold.fuzz.batch import run_merged
@@ -40,8 +41,8 @@ def test_the_outcome_of_a_merged_run_is_that_of_each_case_alone() -> None:
 def test_a_case_that_spoils_the_whole_is_isolated() -> None:
     runs: list[int] = []
 
-    def run(case: Case, weight: int) -> Outcome:
-        runs.append(weight)
+    def run(case: Case, members: Sequence[Case]) -> Outcome:
+        runs.append(len(members))
         if any(op.endswith("mul") for op in case.graph.operators):
             return Outcome("crash", failure=Failure("SIGSEGV", ""))
         return run_case(Eager(), case)
@@ -53,8 +54,8 @@ def test_a_case_that_spoils_the_whole_is_isolated() -> None:
 
 
 def test_what_fails_only_in_company_is_kept_as_the_merged_case() -> None:
-    def run(case: Case, weight: int) -> Outcome:
-        if weight > 2:
+    def run(case: Case, members: Sequence[Case]) -> Outcome:
+        if len(members) > 2:
             return Outcome("compile-error", failure=Failure("E", "too long"))
         return replace(run_case(Eager(), case))
 

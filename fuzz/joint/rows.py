@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Integer, String, Text, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..joint.corpus import Entry
 from ..store import Base, Campaign, Store
+from .corpus import Entry
 
 
 class EntryRow(Base):
