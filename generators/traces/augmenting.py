@@ -26,6 +26,7 @@ from .changes import MAX_ELEMENTS, change
 from .errors import is_death
 from .executing import LEFT_OUT, Label
 from .labelling import Labeller
+from .onnx_nodes import PREFIX
 from .signatures import signatures
 from .storage import header
 from .structure import structure
@@ -39,8 +40,6 @@ GROUP = 64
 POOL = 64
 # Values of an optional argument that changes choose from.
 DONORS = 12
-#: Judged by something else than torch, so not executed here.
-_FOREIGN = "onnx."
 
 
 @dataclass
@@ -78,7 +77,7 @@ class _Run:
         self.seen = {trial.call.hash for trial in traces}
         self.pools: dict[str, list[Call]] = defaultdict(list)
         for trial in traces:
-            if trial.valid and not trial.call.function.startswith(_FOREIGN):
+            if trial.valid and not trial.call.function.startswith(PREFIX):
                 pool = self.pools[structure(trial.call)]
                 if len(pool) < POOL:
                     pool.append(trial.call)

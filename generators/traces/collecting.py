@@ -22,6 +22,7 @@ from .call import DYNAMIC, NEEDED, Call, Trial, decode_outputs
 from .errors import is_death
 from .executing import LEFT_OUT, Label
 from .labelling import Labeller
+from .onnx_nodes import PREFIX, onnx_sources
 from .signatures import canonical
 from .sources import Source, torch_sources
 from .structure import dtypes, structure
@@ -73,6 +74,8 @@ def collect_traces(
     """Trials of every call that the sources make (by default those of the installed torch), in normal form, without
     duplicates, sorted.
 
+    ONNX's node tests are among the sources if onnx is installed.
+
     ``only`` restricts to sources whose name holds the text; ``progress`` is called with what is being done and how much
     of it is done and to do. The same with the same ``PYTHONHASHSEED``: PyTorch's test data comes out of sets of text.
 
@@ -82,7 +85,7 @@ def collect_traces(
     """
     torch.set_num_threads(1)  # forked children must not inherit thread pools
     warnings.simplefilter("ignore")
-    every = torch_sources() if sources is None else sources
+    every = {**torch_sources(), **onnx_sources()} if sources is None else sources
     chosen = {name: source for name, source in every.items() if only is None or only in name}
     found = Collection()
     observed = _observe(chosen, jobs, found, progress)
@@ -150,7 +153,7 @@ def observed_data(trials: Iterable[Trial], structure_cap: int = STRUCTURE_CAP, d
     alike: dict[tuple[str, tuple[str, ...], bool], int] = defaultdict(int)
     kept = []
     for trial in trials:
-        call = canonical(trial.call)
+        call = trial.call if trial.call.function.startswith(PREFIX) else canonical(trial.call)
         if (call, trial.valid) in seen:
             continue
         seen.add((call, trial.valid))
@@ -170,6 +173,9 @@ def settle(
     progress: Progress | None = None,
 ) -> list[Trial]:
     """Observed trials as executions in their normal form confirm, correct or contradict them."""
+    # ONNX's operators have been judged by ONNX.
+    foreign = [trial for trial, _ in observed if trial.call.function.startswith(PREFIX)]
+    observed = [item for item in observed if not item[0].call.function.startswith(PREFIX)]
     labels: list[Label] = []
     for _, label in labeller.labels(trial.call for trial, _ in observed):
         labels.append(label)
@@ -182,7 +188,7 @@ def settle(
         if trial.valid and labels[index][0][:1] not in ("", LEFT_OUT) and raw != trial.call
     ]
     respelled = dict(zip(doubtful, (label for _, label in labeller.labels(observed[index][1] for index in doubtful))))
-    settled: dict[Call, Trial] = {}
+    settled: dict[Call, Trial] = {trial.call: trial for trial in foreign}
     for index, (trial, raw) in enumerate(observed):
         label = labels[index]
         if index in respelled and respelled[index][0] != label[0]:

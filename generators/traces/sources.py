@@ -21,7 +21,7 @@ from .watching import Watcher
 DTYPES_IN_ORDER = (*DTYPE_ORDER, *(name for name in DTYPES if name not in DTYPE_ORDER))
 
 # Samples of one type are much like those of another: the first type shows the structures, the others what they take.
-SAMPLES = {name: 300 if name == DTYPE_ORDER[0] else 40 for name in DTYPES_IN_ORDER}
+SAMPLES = {name: 160 if name == DTYPE_ORDER[0] else 16 for name in DTYPES_IN_ORDER}
 
 Source = Callable[[], Iterable[Trial]]
 
