@@ -204,7 +204,7 @@ def compile_program(program, inputs):
 """
 
 
-def run_script(script: str, folder: Path) -> str:
+def run_script(script: str, folder: Path, python: Path | str = sys.executable) -> str:
     """Run a script in a fresh interpreter: ``reproduces``, ``passes``, or what went wrong with the script itself."""
     folder = folder.resolve()  # the script runs in a folder of its own
     folder.mkdir(parents=True, exist_ok=True)
@@ -214,7 +214,7 @@ def run_script(script: str, folder: Path) -> str:
         environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": scratch, "TMPDIR": scratch, "OMP_NUM_THREADS": "1"}
         try:
             result = subprocess.run(
-                [sys.executable, str(path)], cwd=scratch, env=environment, timeout=2 * LIMIT,
+                [str(python), str(path)], cwd=scratch, env=environment, timeout=2 * LIMIT,
                 text=True, errors="replace",
                 stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True,
             )  # fmt: skip
