@@ -7,6 +7,7 @@ from typing import Any
 from misfold.oracles.kernels import judge_kernel
 from misfold.oracles.verdict import Verdict
 from misfold.programs.kernel import KernelCase
+from misfold.programs.kernel_tvmscript import TVMScriptCase
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.kernels import running
 from misfold.targets.outcome import Failure, Outcome
@@ -14,8 +15,10 @@ from misfold.targets.running import outcome_of
 
 from ..coverage import worker
 from ..examine import REFERENCE, Examination, Examiner
+from . import seeds
 from .expected import from_data
 
+PRODUCE = "misfold.fuzz.kernels.produce:serve"
 #: Stands for eager's outcome: the interpreter is the reference of a kernel, and it ran.
 DEFINED = Outcome("values")
 
@@ -29,9 +32,13 @@ class KernelExaminer(Examiner):
 
     def refer(self, case: Any, fresh: bool = False, repeats: int = 1) -> tuple[Outcome, Any]:
         request = {"case": case.text}
-        answer = self.call(REFERENCE, "misfold.fuzz.kernels.produce:serve", request, self.seconds, fresh)
+        script = isinstance(case, TVMScriptCase)
+        server, service = (seeds.SERVER, seeds.SERVE) if script else (REFERENCE, PRODUCE)
+        answer = self.call(server, service, request, self.seconds, fresh)
         if answer.data is None:
             return outcome_of(answer), None
+        if "unreadable" in answer.data:
+            return Outcome("rejected", failure=Failure("unreadable", answer.data["unreadable"])), None
         expected = from_data(answer.data["expected"])
         if expected.invalid is not None:
             return Outcome("rejected", failure=Failure("undefined", expected.invalid)), expected
@@ -51,14 +58,16 @@ class KernelExaminer(Examiner):
 
     def judge(self, case: Any, target: str, eager: Outcome, reference: Any, outcome: Outcome) -> Verdict:
         """The verdict on the outcome of the last run."""
+        if reference is None:
+            return Verdict("undecided", "kernel", f"nothing is known of what it computes: {eager.failure}"[:300])
         passes = self._pipeline.passes
         if passes is not None and outcome.kind != "rejected":
-            unmet = self.targets[target].pass_space().unmet([name for name, _ in passes])
+            unmet = self.targets[target].unmet([name for name, _ in passes], isinstance(case, TVMScriptCase))
             if unmet is not None:
                 return Verdict("undecided", "passes", unmet)
         return judge_kernel(case, reference, outcome, exact_overflow=self.targets[target].wraps)
 
-    def still_valid(self, case: KernelCase) -> bool:
+    def still_valid(self, case: KernelCase | TVMScriptCase) -> bool:
         """Whether the interpreter finds nothing undefined in a case."""
         return self.refer(case)[0] is DEFINED
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from misfold.programs.errors import StoreError
-from misfold.programs.kernel import KernelCase, parse_kernel_case
+from misfold.programs.kernel import KernelCase
+from misfold.programs.kernel_tvmscript import TVMScriptCase, parse_any_kernel
 from misfold.triage.kernel_script import export_kernel_script
 from misfold.triage.kernel_signature import kernel_patterns, kernel_title, silent_kernel_signature
 from misfold.triage.script import run_script
+from misfold.triage.tvmscript import tvmscript_patterns, tvmscript_title
 
 from ..examine import Examination
 from ..investigate import BUGS, Investigator
@@ -23,17 +25,19 @@ SCRIPT = "misfold.targets.kernels.running:script"
 class KernelInvestigator(Investigator):
     """Investigates findings of one lane of a kernel campaign."""
 
-    def parse(self, text: str) -> KernelCase:
-        return parse_kernel_case(text)
+    def parse(self, text: str) -> KernelCase | TVMScriptCase:
+        return parse_any_kernel(text)
 
     def patterns(self, case: Any) -> list[str]:
-        return kernel_patterns(case.function)
+        return tvmscript_patterns(case.script) if isinstance(case, TVMScriptCase) else kernel_patterns(case.function)
 
     def silent_signature(self, reduced: Examination, result: Reduced) -> str:
         patterns = self.patterns(result.normal)
         return silent_kernel_signature(reduced.target, reduced.verdict, reduced.outcome, patterns, result.blame.key)
 
     def title(self, reduced: Examination) -> str:
+        if isinstance(reduced.case, TVMScriptCase):
+            return tvmscript_title(reduced.verdict, reduced.outcome, reduced.pipeline, reduced.case.script)
         return kernel_title(reduced.verdict, reduced.outcome, reduced.pipeline, reduced.case.function)
 
     def script(self, reduced: Examination, heading: str, exact: bool = False) -> str:

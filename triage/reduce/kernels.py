@@ -12,9 +12,11 @@ from misfold.compiler.loops.verify import verify
 from misfold.compiler.loops.visit import all_expressions, statements
 from misfold.programs.errors import MisfoldError
 from misfold.programs.kernel import KernelCase
+from misfold.programs.kernel_tvmscript import TVMScriptCase
 from misfold.programs.pipeline import Pipeline
 
 from . import kernel_tiers as tiers
+from . import tvmscript
 from .pipelines import pipeline_weight, simpler_pipelines
 from .search import PASSES, SAME, Answer, Bounds, Search
 
@@ -44,6 +46,10 @@ class KernelReduction:
             if before == search.case or search.over:
                 break
             before = search.case
+            if isinstance(search.case, TVMScriptCase):
+                for name, texts in tvmscript.TIERS:
+                    search.exhaust(name, tvmscript.candidates(texts))
+                continue
             for name, tier in _TIERS:
                 search.exhaust(name, self._functions(tier))
         search.exhaust("pipeline", self._pipelines)
@@ -51,6 +57,8 @@ class KernelReduction:
 
     def normalise(self) -> KernelCase:
         """Plainer operators, so that findings of one bug look alike."""
+        if isinstance(self.search.case, TVMScriptCase):
+            return self.search.case
         if self.search.exhaust("plainer operators", self._functions(tiers.plainer_operators)):
             for name, tier in _TIERS:
                 self.search.exhaust(name, self._functions(tier))
@@ -75,8 +83,10 @@ class KernelReduction:
 def kernel_weight(target: str, usual: Sequence[Pipeline]) -> Callable[[KernelCase], Any]:
     """What reduction makes smaller: the pipeline before the kernel."""
 
-    def weigh(case: KernelCase) -> Any:
+    def weigh(case: KernelCase | TVMScriptCase) -> Any:
         pipeline = case.pipelines.get(target)
+        if isinstance(case, TVMScriptCase):
+            return (() if pipeline is None else pipeline_weight(pipeline, usual), tvmscript.weight(case.script))
         return (() if pipeline is None else pipeline_weight(pipeline, usual), tiers.weight(case.function))
 
     return weigh

@@ -1,0 +1,109 @@
+"""Services of the workers that make programs that only TVM can hold: seeds, their mutants, and what they compute.
+
+They run in a fork server of their own, whose TVM no coverage watches: what making a program reaches is not what
+compiling it reaches.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from misfold.compiler.loops.ir import Function
+from misfold.oracles.kernels import Expected, expect
+from misfold.programs.errors import MisfoldError
+from misfold.programs.kernel import KernelCase
+from misfold.programs.kernel_bounds import KernelBounds, check_kernel
+from misfold.programs.kernel_tvmscript import TVMScriptCase, parse_tvmscript_case
+
+from .expected import to_data
+
+#: The server's name, its service that makes programs, and what it preloads.
+SERVER = "tvm-seeds"
+MAKE = "misfold.fuzz.kernels.seeds:make"
+SERVE = "misfold.fuzz.kernels.seeds:serve"
+PRELOAD = "misfold.fuzz.kernels.seeds:warm_up"
+#: What one run of a seed may cost the interpreter: a second.
+BOUNDS = KernelBounds(steps=2**20)
+
+
+def warm_up() -> None:
+    """Import TVM without torch, and make one seed."""
+    from misfold.targets.kernels.tvm import TVM
+
+    TVM().warm_up()
+    make({"plans": [{"what": "generate", "seed": 0}]})
+
+
+def make(request: dict[str, Any]) -> dict[str, Any]:
+    """As ``produce.make``, for seeds and their mutants."""
+    return {"items": [_carry_out(plan) for plan in request["plans"]]}
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """What the interpreter makes of the case ``case``; ``unreadable`` says why it makes nothing of it."""
+    from misfold.targets.kernels.tirx_reader import Unreadable
+
+    try:
+        return {"expected": to_data(expected_of(parse_tvmscript_case(request["case"])))}
+    except Unreadable as error:
+        return {"unreadable": str(error)}
+
+
+def expected_of(case: TVMScriptCase) -> Expected:
+    """What a case gives, by the interpreter of the loop IR.
+
+    Raises:
+        Unreadable: it has something that the loop IR does not.
+        BoundError: it is too large.
+    """
+    from misfold.targets.kernels.tirx_reader import UNDEFINED
+
+    found = expect(KernelCase(read(case), case.seed))
+    if found.fails is not None and UNDEFINED in found.fails:
+        return Expected(invalid=found.fails.partition(UNDEFINED)[2])
+    return found
+
+
+def read(case: TVMScriptCase) -> Function:
+    """A case's function in the loop IR; raises as ``expected_of``."""
+    from misfold.targets.kernels.tirx_reader import read_function
+    from misfold.targets.kernels.tvm import parse_script
+
+    function = read_function(parse_script(case.script), case.parameters)
+    check_kernel(function, BOUNDS)
+    return function
+
+
+def _carry_out(plan: dict[str, Any]) -> dict[str, Any]:
+    from misfold.generators.tvm_seeds import draw
+    from misfold.mutators.tvm.mutate import mutate_script
+    from misfold.targets.kernels.tirx_reader import Unreadable
+
+    source = random.Random(plan["seed"])
+    seed = source.getrandbits(31)
+    parent = parse_tvmscript_case(plan["text"]) if "text" in plan else None
+    mutator, about = plan["what"], {}
+    try:
+        if parent is None:
+            drawn = draw(source)
+            script, mutator, about = drawn.text, "seed", {"origin": drawn.origin}
+        elif plan["what"] == "pipeline":
+            script, seed = parent.script, parent.seed
+        else:
+            made = mutate_script(parent.script, source, [plan["mutator"]] if plan["mutator"] else None)
+            if made is None:
+                return {"note": f"{plan['mutator']} finds nothing to do"}
+            script, mutator = made
+        case = TVMScriptCase(script, seed, {}, about)
+        expected = expected_of(case)
+    except (MisfoldError, Unreadable, ValueError) as error:
+        return {"note": f"{mutator}: {error}"[:500]}
+    if expected.invalid is not None:
+        return {"note": f"{mutator}: undefined: {expected.invalid}"[:500]}
+    return {
+        "text": case.text,
+        "mutator": mutator,
+        "preserves": mutator == "tvm-schedule",
+        "expected": to_data(expected),
+    }
