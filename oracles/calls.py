@@ -134,3 +134,12 @@ def widen(tensor: torch.Tensor, copy: bool = True) -> torch.Tensor:
             flat = source.as_strided((size,), (1,), 0).to(dtype, copy=True)
             wide = flat.as_strided(source.shape, source.stride(), source.storage_offset())
     return wide.requires_grad_() if tensor.requires_grad else wide
+
+
+def copied(tensor: torch.Tensor) -> torch.Tensor:
+    """A detached tensor with the same elements, strides and type, in memory of its own."""
+    source = tensor.detach()
+    size = source.untyped_storage().nbytes() // source.element_size()
+    return (
+        source.as_strided((size,), (1,), 0).clone().as_strided(source.shape, source.stride(), source.storage_offset())
+    )

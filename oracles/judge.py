@@ -65,41 +65,46 @@ def _failed(reference: Reference | None, outcome: Outcome) -> Verdict:
 
 def _valued(eager: Outcome, reference: Reference, outcome: Outcome, aliases: bool) -> Verdict:
     notes: list[str] = []
-    suspicion: Verdict | None = None
+    worst: dict[str, Verdict] = {}
+    contested: tuple[str, str] | None = None
     compared = False
 
-    def settle(name: str, oracle: str, comparison: Comparison) -> Verdict | None:
-        nonlocal compared, suspicion
+    def settle(name: str, oracle: str, comparison: Comparison) -> None:
+        nonlocal compared, contested
         compared |= comparison.compared
+        if comparison.contested is not None and contested is None:
+            contested = name, comparison.contested
         if comparison.note:
             notes.append(comparison.note)
         difference = comparison.difference
         if difference is None:
-            return None
+            return
         named = oracle if difference.oracle == "values" else difference.oracle
         verdict = Verdict(difference.kind, named, difference.explanation, name, difference.supports, difference.score)
-        if verdict.kind == "suspect" and (suspicion is None or verdict.score > suspicion.score):
-            suspicion = verdict
-        return verdict if verdict.kind == "proved" else None
+        if verdict.kind not in worst or verdict.score > worst[verdict.kind].score:
+            worst[verdict.kind] = verdict
 
     for index, (own, its) in enumerate(zip(eager.values, outcome.values)):
         if index < len(reference.values):
             comparison = compare(f"out{index}", reference.values[index], own, its)
-            if proved := settle(f"out{index}", "values", comparison):
-                return proved
+            settle(f"out{index}", "values", comparison)
     if len(eager.gradients) == len(outcome.gradients) == len(reference.gradients):
         for index, expected in enumerate(reference.gradients):
             comparison = _gradient(f"grad{index}", expected, eager.gradients[index], outcome.gradients[index])
-            if proved := settle(f"grad{index}", "gradients", comparison):
-                return proved
+            settle(f"grad{index}", "gradients", comparison)
     if aliases:
         for index in range(min(len(eager.mutated), len(outcome.mutated))):
             known = reference.mutated[index] if index < len(reference.mutated) else None
             comparison = _mutation(f"x{index}", known, eager.mutated[index], outcome.mutated[index])
-            if proved := settle(f"x{index}", "mutation", comparison):
-                return proved
-    if suspicion is not None:
-        return suspicion
+            settle(f"x{index}", "mutation", comparison)
+    if "proved" in worst:
+        return worst["proved"]
+    if contested is not None:
+        # What follows from an element that eager has wrong is wrong too, and says nothing about the target.
+        name, text = contested
+        return Verdict("undecided", "eager", f"{name}{text}\nnothing is held against the target", name)
+    if "suspect" in worst:
+        return worst["suspect"]
     if not compared and (eager.values or eager.gradients):
         return Verdict("undecided", "values", "\n".join(notes[:3]))
     return Verdict("ok", "values", "\n".join(notes[:3]))

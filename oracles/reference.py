@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from misfold.programs.aliasing import is_functional
 from misfold.programs.case import Case
 from misfold.targets.outcome import Outcome
 from misfold.targets.plain import Plain
@@ -15,6 +16,7 @@ from misfold.targets.plain import Plain
 if TYPE_CHECKING:
     import torch
 
+    from .bounds.shadow import Shadow
     from .worlds import Worlds
 
 
@@ -26,6 +28,9 @@ class Expected(Plain):
     stored. ``reason``: why it cannot be judged at all, or None. ``data``: for floats the float64 values, row by row.
     ``spread``: for floats, per element, how far honest evaluations were seen to differ, inf where they cannot be
     compared. ``decided``: for integers and truth values, per element, whether no honest rounding changes them.
+    ``bound``: per element, in float32 rounded up, how far from ``data`` any honest evaluation may be, inf where no
+    bound is known; for integers and truth values 0 where it must be eager's, inf elsewhere; empty where ``unbounded``
+    says why there is none. ``contested``: eager's own element that no honest evaluation gives, in words, or None.
     """
 
     dtype: str
@@ -35,10 +40,19 @@ class Expected(Plain):
     data: bytes = field(default=b"", repr=False)
     spread: bytes = field(default=b"", repr=False)
     decided: bytes = field(default=b"", repr=False)
+    bound: bytes = field(default=b"", repr=False)
+    unbounded: str | None = None
+    contested: str | None = None
 
     @classmethod
     def fields_from(cls, raw: Mapping[str, Any]) -> dict[str, Any]:
         return {"shape": tuple(raw["shape"])}
+
+    def bounds(self) -> np.ndarray | None:
+        """The bounds in float64, in shape; None where there are none."""
+        if not self.bound:
+            return None
+        return np.frombuffer(self.bound, np.float32).reshape(self.shape).astype(np.float64)
 
     def values(self) -> np.ndarray:
         """The float64 values, in shape."""
@@ -93,20 +107,29 @@ def evaluate(case: Case, eager: Outcome | None = None, inputs: Sequence[torch.Te
 
     from misfold.targets.torch_values import make_inputs
 
+    from .bounds.limits import analysed as _analysed
+    from .calls import copied
     from .worlds import InvalidProgram, Worlds
 
     inputs = make_inputs(case) if inputs is None else inputs
     leaves = list(inputs)
+    # Programs that write would have the analysis start from what they wrote.
+    fresh = leaves if is_functional(case.graph.nodes) else [copied(item) for item in leaves]
     worlds = Worlds(case.graph, inputs, case.gradient)
     wide_leaves = [[env[value.name] for value in case.graph.inputs] for env in (worlds.wide, *worlds.samples)]
     try:
         worlds.run()
     except InvalidProgram as error:
         return Reference(False, False, str(error))
+    wanted = [*case.graph.returns, *worlds.written]
+    bounded: Mapping[str, Shadow | str] = {}
+    if any(not worlds.facts[name].exact and worlds.facts[name].reason is None for name in wanted):
+        bounded = _analysed(case, fresh)
     with torch.no_grad():
-        values = tuple(_expected(worlds, name) for name in case.graph.returns)
+        values = tuple(_expected(worlds, name, bounded.get(name)) for name in case.graph.returns)
         mutated = tuple(
-            _expected(worlds, value.name) if value.name in worlds.written else None for value in case.graph.inputs
+            _expected(worlds, value.name, bounded.get(value.name)) if value.name in worlds.written else None
+            for value in case.graph.inputs
         )
         finite = all(_is_finite(worlds.program[name]) for name in case.graph.returns)
     gradients: tuple[Expected | None, ...] = ()
@@ -130,7 +153,9 @@ def _bytes(item: torch.Tensor) -> bytes:
     return data
 
 
-def _expected(worlds: Worlds, name: str) -> Expected:
+def _expected(worlds: Worlds, name: str, shadow: Shadow | str | None) -> Expected:
+    from .bounds.limits import limited
+
     own, fact = worlds.program[name], worlds.facts[name]
     dtype, shape = _type_name(own), tuple(own.shape)
     if fact.exact:
@@ -147,11 +172,11 @@ def _expected(worlds: Worlds, name: str) -> Expected:
     wide = worlds.wide[name].detach()
     others = [env[name].detach() for env in worlds.samples if env[name] is not worlds.wide[name]]
     if own.is_floating_point():
-        return _floats(dtype, wide, [own.double(), *others])
+        return limited(_floats(dtype, wide, [own.double(), *others]), own, shadow)
     decided = own == wide
     for item in others:
         decided &= own == item
-    return Expected(dtype, shape, decided=_bytes(decided))
+    return limited(Expected(dtype, shape, decided=_bytes(decided)), own, shadow)
 
 
 def _floats(dtype: str, wide: torch.Tensor, others: Sequence[torch.Tensor]) -> Expected:

@@ -37,11 +37,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``compared``: whether any element could be judged; ``difference``: the fault, or None; ``note``: why none was."""
+    """``compared``: whether any element could be judged; ``difference``: the fault, or None; ``note``: why none was.
+
+    ``contested``: eager's own element that no honest evaluation gives, in words, or None; then nobody else is blamed.
+    """
 
     compared: bool
     difference: Difference | None = None
     note: str = ""
+    contested: str | None = None
 
 
 def compare(name: str, expected: Expected, eager: TensorValue, target: TensorValue) -> Comparison:
@@ -52,6 +56,8 @@ def compare(name: str, expected: Expected, eager: TensorValue, target: TensorVal
         return Comparison(False, note=f"{name}: eager and the reference disagree about its type")
     if eager.data == target.data or not target.type.elements:
         return Comparison(True)
+    if expected.contested is not None:
+        return Comparison(False, note=f"{name}: eager itself is outside its bound", contested=expected.contested)
     if expected.exact:
         return _exact(name, eager, target)
     if not DTYPES[eager.dtype].is_float:
@@ -83,10 +89,20 @@ def _exact(name: str, eager: TensorValue, target: TensorValue) -> Comparison:
 
 
 def _decided(name: str, expected: Expected, eager: TensorValue, target: TensorValue) -> Comparison:
+    bound, left, right = expected.bounds(), eager.array(), target.array()
+    if bound is not None:
+        wrong = (bound == 0) & (left != right)
+        if wrong.any():
+            at = _first(wrong)
+            text = (
+                f"{name}{list(at)}: target {right[at]}, eager and float64 {left[at]} ({_count(wrong)})\n"
+                "no error within the bounds of its operands changes these elements\n"
+                "float64 supports eager"
+            )
+            return Comparison(True, Difference("proved", "values", text, float("inf"), "eager"))
     mask = expected.mask()
     if not mask.any():
         return Comparison(False, note=f"{name}: every element may change with rounding")
-    left, right = eager.array(), target.array()
     wrong = mask & (left != right)
     if not wrong.any():
         return Comparison(True)
@@ -99,12 +115,51 @@ def _decided(name: str, expected: Expected, eager: TensorValue, target: TensorVa
     return Comparison(True, Difference("suspect", "values", text, float(np.count_nonzero(wrong)), "eager"))
 
 
+def _beyond(items: np.ndarray, reference: np.ndarray, bound: np.ndarray) -> tuple[int, ...] | None:
+    """The element that exceeds its bound most, or None."""
+    with np.errstate(all="ignore"):
+        error = np.abs(items - reference)
+        wrong = np.isfinite(bound) & ~(error <= bound)
+        if not wrong.any():
+            return None
+        ratio = np.where(wrong, np.where(np.isfinite(error) & (bound > 0), error / bound, np.inf), 0.0)
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(ratio)), ratio.shape))
+
+
+def _outside(
+    name: str, reference: np.ndarray, left: np.ndarray, right: np.ndarray, bound: np.ndarray
+) -> Difference | None:
+    """The proof that a target is wrong: an element that no honest evaluation gives; None if there is none."""
+    at = _beyond(right, reference, bound)
+    if at is None:
+        return None
+    with np.errstate(all="ignore"):
+        error = np.abs(right - reference)
+        count = np.count_nonzero(np.isfinite(bound) & ~(error <= bound))
+        score = error[at] / bound[at] if bound[at] > 0 and np.isfinite(error[at]) else np.inf
+    text = (
+        f"{name}{list(at)}: target {right[at]:.9g}, eager {left[at]:.9g}, float64 {reference[at]:.17g} "
+        f"({count} of {right.size} elements)\n"
+        f"no honest evaluation is off by more than {bound[at]:.3g}: "
+        f"target {error[at]:.3g}, eager {abs(left[at] - reference[at]):.3g}\n"
+        "float64 supports eager"
+    )
+    return Difference("proved", "values", text, float(score), "eager")
+
+
 def _rounded(name: str, expected: Expected, eager: TensorValue, target: TensorValue) -> Comparison:
     dtype = DTYPES[eager.dtype]
     reference, spread = expected.values(), expected.spreads()
     left, right = eager.array().astype(np.float64), target.array().astype(np.float64)
     with np.errstate(all="ignore"):
         eager_error, error = np.abs(left - reference), np.abs(right - reference)
+    bound = expected.bounds()
+    if bound is not None:
+        if (at := _beyond(left, reference, bound)) is not None:
+            text = f"{list(at)}: eager gives {left[at]:.9g}, float64 {reference[at]:.17g} ± {bound[at]:.3g}"
+            return Comparison(False, note=f"{name}: eager itself is outside its bound", contested=text)
+        if (proof := _outside(name, reference, left, right, bound)) is not None:
+            return Comparison(True, proof)
     finite = np.isfinite(reference)
     usable = np.isfinite(spread)
     positions = ~finite & usable & _same(left, reference)

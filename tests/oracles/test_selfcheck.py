@@ -84,7 +84,7 @@ def test_an_alarm_names_variant_case_and_verdict(monkeypatch: pytest.MonkeyPatch
     (alarm,) = checked.alarms
     assert alarm.variant == "dishonest"
     assert alarm.case is HARD["softmax"]
-    assert alarm.verdict.kind == "suspect"
+    assert alarm.verdict.kind == "proved"
 
 
 def test_as_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_as_a_service(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = serve({"case": HARD["softmax"].text})
     assert answer["judged"] == answer["decided"] >= 3
     (alarm,) = answer["alarms"]
-    assert (alarm["variant"], alarm["kind"], alarm["output"]) == ("dishonest", "suspect", "out0")
+    assert (alarm["variant"], alarm["kind"], alarm["output"]) == ("dishonest", "proved", "out0")
 
 
 def damaged(outcome: Outcome, share: float) -> Outcome:
