@@ -23,6 +23,7 @@ from misfold.mutators.graphs import mutate_graph
 from misfold.mutators.kernels import mutate
 from misfold.programs.kernel import KernelCase
 from misfold.programs.pipeline import Pipeline
+from misfold.targets import running
 from misfold.targets.isolation.answer import Answer
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.kernels import running as kernel_running
@@ -37,6 +38,18 @@ SECONDS = 20.0
 CHANGES = (3, 9)
 #: So many programs are tried for each finding that is wanted.
 ATTEMPTS = 12
+
+
+def preload_kernels() -> None:
+    """As for kernel targets; and all faults, whose modules take seconds to import, before workers are forked."""
+    kernel_running.warm_up()
+    catalogue()
+
+
+def preload_graphs() -> None:
+    """As for graph targets, and all faults."""
+    running.warm_up_family()
+    catalogue()
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
@@ -87,10 +100,10 @@ def examiner(kernel: bool) -> Iterator[Any]:
         if kernel:
             servers = Servers(
                 targets, Path(folder), limits,
-                preload=kernel_running.PRELOAD, variable=kernel_running.TARGETS, making=MAKING,
+                preload=f"{__name__}:preload_kernels", variable=kernel_running.TARGETS, making=MAKING,
             )  # fmt: skip
         else:
-            servers = Servers(targets, Path(folder), limits)
+            servers = Servers(targets, Path(folder), limits, preload=f"{__name__}:preload_graphs")
         kind: Any = SeededKernelExaminer if kernel else SeededExaminer
         try:
             servers.start()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from misfold.compiler.dtypes import INDEX
+from misfold.compiler.dtypes import F32, INDEX, DType
 from misfold.compiler.loops.ir import (
     Allocate,
     Assert,
     Binary,
     Buffer,
+    Cast,
     Const,
     Expr,
     For,
@@ -34,6 +35,7 @@ from misfold.compiler.loops.visit import (
     map_children,
     map_expressions,
     replace_buffers,
+    rewrite,
     statements,
     substitute_block,
 )
@@ -238,6 +240,48 @@ def plainer_operators(function: Function) -> Iterator[Function]:
                         yield replace(function, body=_put(function.body, number, (changed,)))
 
 
+def plainer_types(function: Function) -> Iterator[Function]:
+    """The integers' or floats' plainest type for another one, everywhere at once."""
+    used = {one.buffer.dtype for one in function.parameters}
+    used |= {one.buffer.dtype for one in statements(function.body) if isinstance(one, Allocate)}
+    used |= {node.dtype for node in all_expressions(function.body)}
+    for dtype in sorted(used, key=lambda one: one.name):
+        plain = F32 if dtype.is_float else INDEX
+        if not dtype.is_bool and dtype != plain:
+            yield _with_type(function, dtype, plain)
+
+
+def _with_type(function: Function, old: DType, new: DType) -> Function:
+    def buffer(one: Buffer) -> Buffer:
+        return replace(one, dtype=new) if one.dtype == old else one
+
+    def node(one: Expr) -> Expr:
+        if isinstance(one, Const) and one.dtype == old:
+            return Const(one.value, new)
+        if isinstance(one, Var) and one.dtype == old:
+            return Var(one.name, new)
+        if isinstance(one, Cast):
+            return one.operand if one.operand.dtype == (new if one.dtype == old else one.dtype) else _cast(one)
+        return one
+
+    def _cast(one: Cast) -> Expr:
+        return Cast(new, one.operand) if one.dtype == old else one
+
+    def block(inner: Block) -> Block:
+        made: list[Statement] = []
+        for one in inner:
+            one = map_expressions(one, lambda expression: rewrite(expression, node))
+            if isinstance(one, Let) and one.var.dtype == old:
+                one = replace(one, var=Var(one.var.name, new))
+            made.append(map_blocks(one, block))
+        return tuple(made)
+
+    buffers = [one.buffer for one in function.parameters]
+    buffers += [one.buffer for one in statements(function.body) if isinstance(one, Allocate)]
+    changed = _with_buffers(function, {one.name: buffer(one) for one in buffers if one.dtype == old})
+    return replace(changed, body=block(changed.body))
+
+
 def weight(function: Function) -> tuple[int, ...]:
     """How complicated a kernel is, to be compared: statements, their kinds, expressions, iterations, elements."""
     every = list(statements(function.body))
@@ -257,7 +301,13 @@ def weight(function: Function) -> tuple[int, ...]:
     buffers = [one.buffer for one in function.parameters]
     buffers += [one.buffer for one in every if isinstance(one, Allocate)]
     elements = sum(buffer.elements + (buffer.strides is not None) for buffer in buffers)
-    return (len(every), kinds, expressions, len(buffers), trips, elements)
+    types = sum(_type_weight(buffer.dtype) for buffer in buffers)
+    types += sum(_type_weight(node.dtype) for node in all_expressions(function.body))
+    return (len(every), kinds, expressions, len(buffers), trips, types, elements)
+
+
+def _type_weight(dtype: DType) -> int:
+    return 0 if dtype in (INDEX, F32) or dtype.is_bool else 1
 
 
 def _node_weight(node: Expr) -> int:

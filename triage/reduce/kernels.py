@@ -27,6 +27,7 @@ _TIERS: tuple[tuple[str, Callable[[Function], Iterator[Function]]], ...] = (
     ("simpler statements", tiers.simpler_statements),
     ("expressions", tiers.simpler_expressions),
     ("parameters", tiers.without_parameters),
+    ("element types", tiers.plainer_types),
     ("buffers", tiers.smaller_buffers),
 )
 
