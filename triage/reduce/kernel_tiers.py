@@ -17,6 +17,7 @@ from misfold.compiler.loops.ir import (
     For,
     Function,
     If,
+    Let,
     Load,
     Reduce,
     Statement,
