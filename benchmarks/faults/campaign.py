@@ -22,8 +22,8 @@ from misfold.targets.isolation.limits import Limits
 from misfold.targets.kernels import running as kernel_running
 
 from . import workers
-from .targets import PREFIX, registered, target_name
-from .truth import ground_truth
+from .targets import registered, target_name
+from .truth import FAULTS, faults_of, ground_truth
 from .witnesses import warm_up
 
 #: The compiler without a fault, beside those with one: whatever is found in it is a false alarm, or a bug of its own.
@@ -54,6 +54,11 @@ class _Together:
     """A runner whose fork server for the compiler has faults on."""
 
     preload: str
+
+    def open(self: Any) -> None:
+        super().open()  # type: ignore[misc]
+        # Findings say which faults were on.
+        self.versions = {**self.versions, FAULTS: os.environ[workers.VARIABLE]}
 
     def make_servers(self: Any, limits: Limits) -> Servers:
         coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
@@ -137,8 +142,7 @@ def _summary(store: Store, faults: Sequence[str], kernels: bool, together: bool)
     labels: dict[int, tuple[str, ...]] = {}
     unexplained = []
     for one in confirmed:
-        on = faults if together else _on(one)
-        truth = ground_truth(one, on)
+        truth = ground_truth(one)
         labels[one.id] = truth.faults
         if truth.without or not truth.reproduced or not truth.faults:
             unexplained.append(_described(one, "fails without a fault too" if truth.without else "not reproduced"))
@@ -158,7 +162,7 @@ def _summary(store: Store, faults: Sequence[str], kernels: bool, together: bool)
         }
         for name, one in sorted(first.items(), key=lambda item: item[1].at)
     }
-    seen = {name for one in findings for name in ((_on(one)) if not together else ())}
+    seen = set() if together else {name for one in findings for name in faults_of(one)}
     buckets: dict[str, set[int]] = defaultdict(set)
     mixed: dict[int, set[str]] = defaultdict(set)
     for one in confirmed:
@@ -183,11 +187,6 @@ def _summary(store: Store, faults: Sequence[str], kernels: bool, together: bool)
         "buckets_of_several_faults": sum(len(names) > 1 for names in mixed.values()),
         "examined": len(confirmed),
     }
-
-
-def _on(finding: Finding) -> tuple[str, ...]:
-    """The fault of the target that a finding is of."""
-    return (finding.target.removeprefix(PREFIX),) if finding.target.startswith(PREFIX) else ()
 
 
 def _first(confirmed: Sequence[Finding], labels: Mapping[int, tuple[str, ...]]) -> dict[str, Finding]:

@@ -47,11 +47,11 @@ class FaultyGraphs(Misfold):
 
         return faulty
 
-    def script(self, graph: Any, pipeline: Any) -> str | None:
+    def script(self, graph: Any, pipeline: Any) -> Any:
         return None  # the compiler that scripts import has no faults
 
     def versions(self) -> Mapping[str, str]:
-        return {**super().versions(), "fault": ",".join(self.faults)}
+        return {**super().versions(), **{f"fault {name}": "on" for name in self.faults}}
 
 
 class FaultyKernels(KernelMisfold):
@@ -67,7 +67,7 @@ class FaultyKernels(KernelMisfold):
         return None
 
     def versions(self) -> Mapping[str, str]:
-        return {**super().versions(), "fault": ",".join(self.faults)}
+        return {**super().versions(), **{f"fault {name}": "on" for name in self.faults}}
 
 
 _made: dict[str, type] = {}

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .targets import PREFIX
 from .witnesses import Shown, parse, show
 
 #: The runs of a finding's case may take this much longer than a witness's.
 SECONDS = 20.0
+#: Where the versions of a finding name the faults that were on, separated by commas.
+FAULTS = "faults"
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,20 @@ class Truth:
     without: bool
 
 
-def ground_truth(finding: Any, on: Sequence[str], seconds: float = SECONDS) -> Truth:
+def faults_of(finding: Any) -> tuple[str, ...]:
+    """The faults that were on when a finding was made, as its target's name or its versions tell."""
+    if finding.target.startswith(PREFIX):
+        return (finding.target.removeprefix(PREFIX),)
+    return tuple(filter(None, finding.versions.get(FAULTS, "").split(",")))
+
+
+def ground_truth(finding: Any, on: Sequence[str] | None = None, seconds: float = SECONDS) -> Truth:
     """The faults that a finding is of.
 
     Args:
         finding: a row of a campaign's store (``misfold.fuzz.store.Finding``) of the compiler with faults. Its reduced
             case is taken, where there is one.
-        on: the faults that were on.
+        on: the faults that were on; by default those of ``faults_of``.
         seconds: time limit of each run. There are up to 2 + 2 · the number of faults.
     """
     case = parse(finding.reduced or finding.text)
@@ -43,7 +53,7 @@ def ground_truth(finding: Any, on: Sequence[str], seconds: float = SECONDS) -> T
     def shown(names: Sequence[str]) -> Shown:
         return show(case, names, seconds=seconds)
 
-    return _truth(shown, on)
+    return _truth(shown, faults_of(finding) if on is None else on)
 
 
 def _truth(shown: Any, on: Sequence[str]) -> Truth:

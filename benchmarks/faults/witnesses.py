@@ -96,8 +96,11 @@ def show(
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, seconds)
-            judged = _judged_kernel if isinstance(case, KernelCase) else _judged_graph
-            os.write(writing, json.dumps(judged(case, faults, pipeline)).encode())
+            if isinstance(case, KernelCase):
+                found = _judged_kernel(case, faults, pipeline)
+            else:
+                found = _judged_graph(case, faults, pipeline)
+            os.write(writing, json.dumps(found).encode())
         except BaseException as error:
             os.write(writing, json.dumps(["harness", "harness", f"{type(error).__name__}: {error}"]).encode())
         finally:

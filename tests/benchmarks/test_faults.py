@@ -17,7 +17,7 @@ from benchmarks.faults import CLASSES, catalogue, fault
 from benchmarks.faults.__main__ import configurations, listed, sample
 from benchmarks.faults.places import replace_at
 from benchmarks.faults.targets import registered, target_name
-from benchmarks.faults.truth import _truth, ground_truth
+from benchmarks.faults.truth import _truth, faults_of, ground_truth
 from benchmarks.faults.witnesses import Shown, graph, kernel, show, warm_up
 
 from .conftest import ROOT
@@ -173,6 +173,17 @@ def test_ground_truth_of_a_finding():
         "tile-not-loaded",
     )
     assert not ground_truth(finding, ["forwarded-past-a-loop"]).reproduced
+    together = SimpleNamespace(**vars(finding), versions={"faults": "tile-not-loaded,forwarded-past-a-loop"})
+    assert ground_truth(together).faults == ("tile-not-loaded",)
+
+
+def test_findings_say_which_faults_were_on():
+    from types import SimpleNamespace
+
+    alone = SimpleNamespace(target=target_name("tile-not-loaded"), versions={})
+    assert faults_of(alone) == ("tile-not-loaded",)
+    assert faults_of(SimpleNamespace(target="misfold", versions={"faults": "a,b"})) == ("a", "b")
+    assert faults_of(SimpleNamespace(target="misfold", versions={"torch": "2"})) == ()
 
 
 def test_faulty_targets_are_registered_only_as_long_as_asked():
