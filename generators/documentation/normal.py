@@ -1,0 +1,300 @@
+"""The normal form of what documentation says about a parameter: sentences of stemmed words and typed placeholders.
+
+``"If reduce is 'sum', a 2-D float tensor of shape (N, C)"`` becomes ``if PARAM is ENUM a NDIM DTYPE STRUCT of shape
+SHAPE``; every placeholder keeps the values that the text had in its place. Quotations, mathematics and markup of
+reStructuredText and Markdown are read, not kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from .vocabulary import NDIM, NUMBER_WORDS, dtype_word, stem, structure_word
+
+#: What a placeholder may stand for.
+PLACEHOLDERS = (
+    "DTYPE", "STRUCT", "SHAPE", "ENUM", "PARAM", "NUM", "FLOAT", "BOOL", "NONE", "REL", "INTERVAL", "NDIM", "CODE", "PROSE",
+)  # fmt: skip
+
+# The fields of a parameter: what it says about itself, its documented type, and its default.
+TEXT, TYPE, DEFAULT = "text", "type", "default"
+
+_ABBREVIATIONS = re.compile(r"\b(e\.\s?g|i\.\s?e|etc|vs|cf|resp|w\.r\.t|approx|Eq|eq|Fig|al|no|dim|max|min)\.", re.IGNORECASE)
+_ROLE = re.compile(r":(?:[a-z]+:)?([a-z]+):`([^`]*)`", re.DOTALL)
+_TITLE = re.compile(r"^(.*?)\s*<[^>]*>$", re.DOTALL)
+_LATEX = (
+    (re.compile(r"\\(?:text|mathrm|mathit|mathbf|mathbb|operatorname|texttt)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\(?:ldots|dots|cdots)"), "..."),
+    (re.compile(r"\\(?:geq|ge)(?![a-z])"), ">="),
+    (re.compile(r"\\(?:leq|le)(?![a-z])"), "<="),
+    (re.compile(r"\\(?:neq|ne)(?![a-z])"), "!="),
+    (re.compile(r"\\(?:times|cdot)(?![a-z])"), "x"),
+    (re.compile(r"\\(?:infty|inf)(?![a-z])"), "inf"),
+    (re.compile(r"\\(?:left|right|big|Big|quad|,|;|!)"), ""),
+    (re.compile(r"\\_"), "_"),
+    (re.compile(r"\\([a-zA-Z]+)"), r"\1"),
+    (re.compile(r"[{}$\\]"), ""),
+)  # fmt: skip
+_NUMBER = r"[-+]?(?:\d+\.(?:\d+|(?!\s|$))(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|\d+[eE][-+]?\d+|\d+)"
+# Comparisons in words, as the signs they stand for.
+_N = rf"`*({_NUMBER}|zero|one)`*"
+_COMPARISONS = tuple(
+    (re.compile(rf"\b{words}", re.IGNORECASE), signs)
+    for words, signs in (
+        (rf"(?:greater|larger|bigger|more|higher) than or equals? to {_N}", r">= \1"),
+        (rf"(?:less|smaller|lower|fewer) than or equals? to {_N}", r"<= \1"),
+        (rf"(?:at least|no (?:less|smaller|fewer) than|not (?:less|smaller) than|a minimum of) {_N}", r">= \1"),
+        (rf"(?:at most|no (?:more|greater|larger) than|not (?:more|greater|larger) than|a maximum of) {_N}", r"<= \1"),
+        (rf"(?:greater|larger|bigger|higher) than {_N}", r"> \1"),
+        (rf"(?:less|smaller|lower) than {_N}", r"< \1"),
+        (rf"between {_N} and {_N}(?! *,? *(?:if|when))", r"between [\1, \2]"),
+        (rf"in (?:the )?(?:range|interval) (?:from )?{_N} to {_N}", r"in the range [\1, \2]"),
+    )
+)
+_BOUND = rf"(?:{_NUMBER}|[-+]?(?:inf|infinity|∞)|[-+]?\w+)"
+_INTERVAL = re.compile(rf"^[\[(]\s*({_BOUND})\s*,\s*({_BOUND})\s*[\])]$")
+_RELATION = re.compile(rf"(?:\b([A-Za-z_]\w*)\s*)?(>=|<=|≥|≤|!=|==|>|<)\s*(zero|one|{_NUMBER}|[A-Za-z_]\w*)")
+_SHAPE_ITEM = re.compile(r"^(?:[*\w.+/ ^'-]+|\.\.\.|\*)$")
+_TOKEN = re.compile(
+    r"(?P<code>``[^`]+``|`[^`]+`)"
+    r"|(?P<quote>\"[^\"\n]{0,60}\"|“[^”]{0,60}”|‘[^’]{1,60}[’'](?!\w)|(?<![\w])'[^'\n]{0,60}[’'](?!\w))"
+    r"|(?P<braces>\{[^{}]*\})"
+    rf"|(?P<relation>(?:\b[A-Za-z_]\w*\s*)?(?:>=|<=|≥|≤|!=|==|>|<)\s*(?:{_NUMBER}|[A-Za-z_]\w*))"
+    r"|(?P<bracket>[\[(](?:[^()\[\]]|\[[^\[\]]*\]|\([^()]*\))*[\])])"
+    r"|(?P<ndim>\b(?:\d+|[Oo]ne|[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[nNkK])(?:[dD]\b|[\s-][dD]\b|[\s-]dim(?:s|ensions?|ensional)?\b)|\brank[\s-]\d+\b)"
+    r"|(?P<size>\d+\s?x\s?\d+\b)"
+    rf"|(?P<number>{_NUMBER}(?![\w.]*[A-Za-z]))"
+    r"|(?P<word>[A-Za-z_][\w]*(?:[.][A-Za-z_]\w*)*(?:-[A-Za-z]+)*)"
+    r"|(?P<other>[^\s\w])"
+)
+_TRUTHS = {"true": "True", "false": "False"}
+_PUNCTUATION = {",": None, ";": None, ".": None, ":": ":", "=": "=", "/": "or", "|": "or", "&": "and"}
+
+
+@dataclass(frozen=True)
+class Token:
+    """A stemmed word, or a placeholder with the values it stands for."""
+
+    text: str
+    values: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence in normal form; ``field`` is where it stood and ``raw`` what it was."""
+
+    field: str
+    tokens: tuple[Token, ...]
+    raw: str
+
+    def __str__(self) -> str:
+        return " ".join(token.text for token in self.tokens)
+
+    def values(self, placeholder: str) -> tuple[str, ...]:
+        """All values of one kind of placeholder, left to right, without repetitions."""
+        return tuple(dict.fromkeys(v for token in self.tokens if token.text == placeholder for v in token.values))
+
+
+def sentences(text: str, field: str = TEXT, own: str = "", others: Collection[str] = ()) -> list[Sentence]:
+    """The normal form of a text; ``own`` is the parameter's name, ``others`` are those of its siblings."""
+    text = plain(text)
+    parts = split(text) if field == TEXT else [text]
+    found = []
+    for part in parts:
+        tokens = tokens_of(part, own, frozenset(others))
+        if tokens:
+            found.append(Sentence(field, tuple(tokens), part))
+    return found
+
+
+def plain(text: str) -> str:
+    """A text with its markup read: roles and LaTeX as what they show, line breaks as spaces."""
+    text = _ROLE.sub(_role, text)
+    text = re.sub(r"<(\w+)>", lambda match: match[1] if dtype_word(match[1]) else match[0], text)
+    text = re.sub(r"\$([^$]{1,80})\$", lambda match: latex(match[1]), text)
+    for pattern, replacement in _COMPARISONS:
+        text = pattern.sub(replacement, text)
+    return re.sub(r"\s+", " ", text.replace("“", '"').replace("”", '"')).strip()
+
+
+def _role(match: re.Match[str]) -> str:
+    role, content = match[1], match[2]
+    title = _TITLE.match(content)
+    content = title[1] if title else content
+    if role == "math":
+        return latex(content)
+    content = content.lstrip("~!")
+    if role in ("class", "py", "func", "meth", "mod", "ref", "doc", "obj", "data"):
+        return content.rsplit(".", 1)[-1] if role in ("class", "func", "meth", "obj") else content
+    return f"`{content}`"
+
+
+def latex(text: str) -> str:
+    """What a formula says, in plain characters."""
+    for pattern, replacement in _LATEX:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def split(text: str) -> list[str]:
+    """Sentences of a text, with abbreviations, numbers and dotted names left whole."""
+    text = _ABBREVIATIONS.sub(lambda match: match[1] + "․", text)  # a dot that ends no sentence
+    parts = re.split(r"(?<=[.!?])\s+(?=[^a-z\s]|[a-z])|(?<=[a-z)\]'\"`])\.(?=[A-Z][a-z])|;\s+|\.\s*(?=Default)", text)
+    return [part.replace("․", ".").strip() for part in parts if part and re.search(r"\w", part)]
+
+
+def tokens_of(text: str, own: str = "", others: frozenset[str] = frozenset()) -> list[Token]:
+    """The normal form of one sentence."""
+    found: list[Token] = []
+    for match in _TOKEN.finditer(text):
+        kind, piece = match.lastgroup or "", match[0]
+        found += _READERS[kind](piece, own, others)
+    return _joined(found)
+
+
+def _joined(tokens: list[Token]) -> list[Token]:
+    """Neighbouring enumerated values, also with "and", "or" or commas between, as one placeholder with all of them."""
+    result: list[Token] = []
+    for index, token in enumerate(tokens):
+        # The number of things is a count, and no element type.
+        if token.values == ("numeric",) and index + 1 < len(tokens) and tokens[index + 1].text == "of":
+            token = Token("number")
+        if token.text == "DTYPE" and result and result[-1].text == "DTYPE":
+            result[-1] = Token("DTYPE", (*result[-1].values, *token.values))
+            continue
+        if token.text == "ENUM" and result:
+            if result[-1].text == "ENUM":
+                result[-1] = Token("ENUM", (*result[-1].values, *token.values))
+                continue
+            if len(result) > 1 and result[-1].text in ("or", "and") and result[-2].text == "ENUM":
+                result.pop()
+                result[-1] = Token("ENUM", (*result[-1].values, *token.values))
+                continue
+        result.append(token)
+    return result
+
+
+def _code(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    content = piece.strip("`").strip()
+    if content == own:
+        return [Token("SELF")]
+    if content in others:
+        return [Token("PARAM", (content,))]
+    inner = tokens_of(content, own, others)
+    if len(inner) == 1 and inner[0].text in PLACEHOLDERS:
+        return inner
+    if len(inner) > 1 and any(token.text in ("REL", "SHAPE", "INTERVAL", "DTYPE", "STRUCT") for token in inner):
+        return inner
+    if re.fullmatch(r"\w+\s*=\s*\S+", content):
+        return inner
+    return [Token("CODE", (content,))]
+
+
+def _quote(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    content = piece[1:-1].strip()
+    if content in others:
+        return [Token("PARAM", (content,))]
+    if len(content.split()) > 3:
+        return tokens_of(content, own, others)
+    return [Token("ENUM", (content,))]
+
+
+def _braces(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    items = [item.strip() for item in re.split(r",|\bor\b|\|", piece[1:-1]) if item.strip()]
+    values = [item.strip("'\"`‘’") for item in items]
+    if values and all(re.fullmatch(_NUMBER, value) for value in values):
+        return [Token("NUMS", tuple(values))]
+    none = [Token("NONE")] if "None" in items else []
+    named = tuple(value for item, value in zip(items, values) if value and item != "None")
+    return none + ([Token("ENUM", named)] if named else [])
+
+
+def _relation(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    match = _RELATION.fullmatch(piece.strip())
+    if match is None:
+        return []
+    subject, sign, bound = match[1] or "", match[2].replace("≥", ">=").replace("≤", "<="), match[3]
+    before = []
+    if subject and (subject.lower() in ("is", "be", "are", "and", "or", "with", "of", "if", "values", "value", "dimension")):
+        before, subject = [Token(stem(subject))], ""
+    return [*before, Token("REL", (f"{'' if subject in ('', own) else subject}{sign}{bound}",))]
+
+
+def _bracket(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    interval = _INTERVAL.match(piece)
+    inner = piece[1:-1].strip()
+    items = [item.strip() for item in inner.split(",")]
+    if interval:
+        low, high = interval[1], interval[2]
+        ends = [bool(re.fullmatch(_NUMBER, end) or re.search(r"inf|∞", end)) for end in (low, high)]
+        mixed = piece[0] == "[" and piece[-1] == ")" or piece[0] == "(" and piece[-1] == "]"
+        same = low == high
+        if mixed or (piece[0] == "[" and all(ends) and not same) or (any(re.search(r"inf|∞", end) for end in (low, high))):
+            return [Token("INTERVAL", (re.sub(r"\s+", "", piece),))]
+        if piece[0] == "[" and low.lstrip("-+") == high.lstrip("-+"):
+            return [Token("INTERVAL", (re.sub(r"\s+", "", piece),))]
+    if not inner:
+        return []
+    # Names and numbers with commas between are a shape or a tuple; words are an aside.
+    short = all(_SHAPE_ITEM.match(item) and len(item.split()) <= 2 for item in items if item)
+    if len(items) > 1 and short and not any(dtype_word(i) or structure_word(i) or i.lower() in _ASIDES for i in items):
+        return [Token("SHAPE", (re.sub(r"\s+", " ", piece),))]
+    if len(items) == 1 and re.fullmatch(r"\*|[A-Z]\w?|[A-Z]_\w+", items[0]):
+        return [Token("SHAPE", (piece,))]
+    return [Token("("), *tokens_of(inner, own, others), Token(")")]
+
+
+_ASIDES = {"optional", "required", "default", "keyword", "deprecated", "inclusive", "exclusive"}
+
+
+def _ndim(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    match = NDIM.search(piece)
+    value = next((group for group in match.groups() if group), "") if match else ""
+    return [Token("NDIM", (str(NUMBER_WORDS.get(value.lower(), value)),))]
+
+
+def _number(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    return [Token("FLOAT" if re.search(r"[.eE]", piece) else "NUM", (piece,))]
+
+
+def _size(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    return [Token("NxN")]
+
+
+def _word(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    if piece in others and (len(piece) > 2 and ("_" in piece or any(char.isdigit() for char in piece))):
+        return [Token("PARAM", (piece,))]
+    if piece == own and ("_" in piece or any(char.isdigit() for char in piece)):
+        return [Token("SELF")]
+    lower = piece.lower()
+    if lower in _TRUTHS:
+        return [Token("BOOL", (_TRUTHS[lower],))]
+    if lower in ("none", "null", "_null", "nil", "nullopt"):
+        return [Token("NONE")]
+    if lower in NUMBER_WORDS and lower != "one":
+        return [Token("NUM", (str(NUMBER_WORDS[lower]),))]
+    if (name := dtype_word(piece)) is not None:
+        return [Token("DTYPE", (name,))]
+    if (name := structure_word(piece)) is not None:
+        return [Token("STRUCT", (name,))]
+    if "-" in piece:
+        return [token for part in piece.split("-") for token in _word(part, own, others)]
+    if "." in piece and len(piece) > 1:
+        return [Token(stem(piece.rsplit(".", 1)[-1]))]
+    return [Token(stem(piece))]
+
+
+def _other(piece: str, own: str, others: frozenset[str]) -> list[Token]:
+    word = _PUNCTUATION.get(piece)
+    return [Token(word)] if word else []
+
+
+_READERS = {
+    "code": _code, "quote": _quote, "braces": _braces, "relation": _relation, "bracket": _bracket, "ndim": _ndim,
+    "number": _number, "size": _size, "word": _word, "other": _other,
+}  # fmt: skip
