@@ -147,18 +147,11 @@ def pad_einsum(schedule: Any, random: randomness.Random) -> None:
 
 
 def annotate(schedule: Any, random: randomness.Random) -> None:
+    # Annotations such as those of software pipelines must fit a loop's body: TVM says so where they do not.
     key, value = random.choice(
-        (("pragma_auto_unroll_max_step", 16), ("pragma_unroll_explicit", 1), ("software_pipeline_stage", None))
+        (("pragma_auto_unroll_max_step", 16), ("pragma_unroll_explicit", 1), ("pragma_loop_partition_hint", 1))
     )
-    loop = random.choice(_loops(schedule, random))
-    if value is not None:
-        schedule.annotate(loop, key, value)
-        return
-    # A pipeline states a stage and a place in the order for each statement of the loop's body.
-    body = schedule.get(loop).body
-    count = len(body) if hasattr(body, "__len__") else len(getattr(body, "seq", [body]))
-    schedule.annotate(loop, key, sorted(random.randint(0, 1) for _ in range(count)))
-    schedule.annotate(loop, "software_pipeline_order", list(range(count)))
+    schedule.annotate(random.choice(_loops(schedule, random)), key, value)
 
 
 #: ``merge`` and ``loop_partition`` are left out: TVM 0.27 ends the process in both where they do not apply.

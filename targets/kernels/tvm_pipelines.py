@@ -68,7 +68,7 @@ _AFTER: Mapping[str, tuple[str, ...]] = {
     "tirx.UnrollLoop": ("CanonicalizeLoop",),
     "ConvertBlocksToOpaque": ("LowerInitBlock",),
     "PlanAndUpdateBufferAllocationLocation": ("LowerInitBlock",),
-    "CompactBufferAllocation": ("ConvertBlocksToOpaque",),
+    "CompactBufferAllocation": ("ConvertBlocksToOpaque", "PlanAndUpdateBufferAllocationLocation"),
     "LowerOpaqueBlock": ("ConvertBlocksToOpaque",),
     "tirx.PointerValueTypeRewrite": ("tirx.FlattenBuffer",),
 }
