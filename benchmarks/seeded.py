@@ -7,6 +7,7 @@ lies in a program of its own. Workers run the stock target ``misfold`` with the 
 from __future__ import annotations
 
 import importlib
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -94,6 +95,9 @@ class Seeded:
 @contextmanager
 def examiner(kernel: bool) -> Iterator[Any]:
     """An examiner with workers of its own."""
+    # Workers import this module, which is in no installed package.
+    paths = [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     targets: Any = find_kernel_targets((TARGET,)) if kernel else find_targets((TARGET,))
     with tempfile.TemporaryDirectory(prefix="misfold-") as folder:
         limits = Limits(seconds=SECONDS)

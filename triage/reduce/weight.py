@@ -76,6 +76,6 @@ def recipe_weight(recipe: Mapping[str, Any]) -> float:
     if kind == "values":
         values = recipe["values"]
         digits = sum(len(repr(value)) for value in values if value)
-        small = len(values) <= 16 and all(value == int(value) for value in values if abs(value) < 100)
-        return extra + (2 if small else 5) + digits / 1000
+        # Some ten numbers that matter are easier to read than a distribution; a long list is not.
+        return extra + 2 + sum(map(bool, values)) / 8 + len(values) / 500 + digits / 1000
     return extra + {"integers": 3, "bernoulli": 3, "normal": 4}.get(kind, 4.5)

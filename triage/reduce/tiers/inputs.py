@@ -65,8 +65,12 @@ def few_values(capture: Callable[[Case], Mapping[str, TensorValue]]) -> Callable
         size = len(values)
         while size:
             for start in range(0, len(values), size):
+                inside = range(start, start + size)
                 if any(values[start : start + size]):
-                    fewer = [zero if start <= place < start + size else one for place, one in enumerate(values)]
+                    if size < len(values):
+                        kept = [one if place in inside else zero for place, one in enumerate(values)]
+                        yield from _valued(case, value, recipe, kept)
+                    fewer = [zero if place in inside else one for place, one in enumerate(values)]
                     yield from _valued(case, value, recipe, fewer)
             size //= 2
         if value.known.dtype.is_float:
