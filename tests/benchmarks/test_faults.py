@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -267,3 +268,11 @@ def test_a_campaign_against_a_fault(together):
     assert data["found"] >= 1
     assert not data["false_alarms"]
     assert not data["unexplained"]
+
+
+def test_the_documentation_counts_them():
+    text = (Path(ROOT) / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert f"{len(NAMES)} faults that can be switched on" in " ".join(text.split())
+    counts = Counter(one.kind for one in catalogue().values())
+    for kind, what in CLASSES.items():
+        assert f"| {kind} | {counts[kind]} | {what} |" in text
