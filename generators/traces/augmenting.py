@@ -85,8 +85,8 @@ class _Run:
         self.discovered: dict[str, list[Call]] = defaultdict(list)
         self.donors = donors(trial.call for trial in traces if trial.valid)
 
-    def note(self, trial: Trial, own: str | None) -> None:
-        """Take an executed call into account; ``own`` is the structure that it was made for."""
+    def note(self, trial: Trial, own: str | None, generation: int) -> None:
+        """Take an executed call into account; ``own`` is the structure that it was made for, if its turn is now."""
         found = self.found
         found.kept += 1
         found.kinds[trial.origin.partition(":")[2]] += 1
@@ -99,7 +99,7 @@ class _Run:
         if key == own:
             if len(self.pools[key]) < POOL:
                 self.pools[key].append(trial.call)
-        elif key not in self.known:
+        elif generation == 0 and key not in self.known:
             if len(self.discovered[key]) < 4:
                 self.discovered[key].append(trial.call)
 
@@ -151,9 +151,7 @@ def augment(
                 if generation:
                     for key, pool in run.discovered.items():
                         run.pools[key] = list(pool)
-                    run.known |= set(run.discovered)
                     keys = sorted(run.discovered)
-                    run.discovered = defaultdict(list)
                 else:
                     keys = sorted(run.pools)
                 _generation(run, generation, keys, max(int(budget * share), 1), file, labeller, progress)
@@ -189,7 +187,7 @@ def _group(
     """All rounds for some structures: what was found, and what is to be counted besides."""
     randoms = {key: Random(f"{run.seed} {generation} {key}") for key in keys}
     trials: list[Trial] = []
-    tried, left_out = 0, Counter[str]()
+    tried, left_out, skipped = 0, Counter[str](), []
     for place in range(ROUNDS):
         count = budget // ROUNDS + (place < budget % ROUNDS)
         made = run.candidates(keys, randoms, count)
@@ -198,12 +196,13 @@ def _group(
             trial = _trial(call, label, kind)
             if trial is None:
                 left_out[label[0].removeprefix(LEFT_OUT)] += 1
+                skipped.append(call.hash)
                 continue
-            run.note(trial, key)
+            run.note(trial, key, generation)
             trials.append(trial)
     run.found.tried += tried
     run.found.left_out += left_out
-    return trials, {"tried": tried, "left_out": dict(left_out)}
+    return trials, {"tried": tried, "left_out": dict(left_out), "skipped": skipped}
 
 
 def _trial(call: Call, label: Label, kind: str) -> Trial | None:
@@ -222,13 +221,14 @@ def _replay(run: _Run, file: appending.Appender, traces: Sequence[Trial]) -> Non
         counts = mark.get("counts", {})
         run.found.tried += counts.get("tried", 0)
         run.found.left_out.update(counts.get("left_out", {}))
+        run.seen.update(counts.get("skipped", ()))
         if mark["mark"] == ["traces"]:
             continue
         for data in lines:
             trial = Trial.from_data(data)
             run.seen.add(trial.call.hash)
             # A structure's own pool has served its turn; only what was discovered matters from here on.
-            run.note(trial, None)
+            run.note(trial, None, mark["mark"][0])
 
 
 def digest(trials: Iterable[Trial]) -> str:
@@ -244,11 +244,12 @@ def donors(calls: Iterable[Call]) -> dict[str, dict[str, list[Argument]]]:
     Under ``str`` are all strings seen."""
     found: dict[str, dict[str, dict[str, Argument]]] = defaultdict(lambda: defaultdict(dict))
     for call in calls:
+        arguments = found[call.function]
         for key, value in call.kwargs:
-            _offer(found[call.function][key], value)
+            _offer(arguments[key], value)
         for item in (*call.args, *(value for _, value in call.kwargs)):
             if type(item) is str:
-                _offer(found[call.function]["str"], item)
+                _offer(arguments["str"], item)
     for function, arguments in found.items():
         for key, value in _suggested(function):
             _offer(arguments[key], value)

@@ -158,18 +158,18 @@ def encode_outputs(outputs: Outputs) -> Any:
 
 
 def decode_outputs(data: Any, depth: int = 0) -> Outputs:
-    """Output types from JSON data.
+    """Output types from JSON data, or from what a worker sends (where lists arrive as tuples).
 
     Raises:
         TextError: it is not what ``encode_outputs`` gives.
     """
-    if data is None or data in SCALARS:
+    if data is None or (type(data) is str and data in SCALARS):
         return data
     if type(data) is str:
         return parse_type(data)
     if depth < 16:  # deeper than any operator's result
-        if type(data) is list:
+        if isinstance(data, list | tuple):
             return [decode_outputs(item, depth + 1) for item in data]
-        if type(data) is dict and list(data) == ["tuple"] and type(data["tuple"]) is list:
+        if type(data) is dict and list(data) == ["tuple"] and isinstance(data["tuple"], list | tuple):
             return tuple([decode_outputs(item, depth + 1) for item in data["tuple"]])
     raise TextError(f"not an output: {data!r}")

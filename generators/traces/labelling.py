@@ -37,16 +37,23 @@ class Labeller:
 
     ``own`` are functions outside torch, ``package.module:function``, that workers may import and call. ``deaths``
     counts workers lost, ``unstable`` lists calls that took a worker down in a batch but not by themselves.
+    ``seconds`` are what a batch and one call may take.
     """
 
-    def __init__(self, jobs: int = 2, own: Sequence[str] = (), preload: Sequence[str] = ()):
+    def __init__(
+        self,
+        jobs: int = 2,
+        own: Sequence[str] = (),
+        seconds: tuple[float, float] = (_BATCH_SECONDS, _CALL_SECONDS),
+    ):
         self._jobs = jobs
         self._own = list(own)
         self._folder = tempfile.TemporaryDirectory(prefix="misfold-traces-")
         root = Path(self._folder.name)
         limits = Limits(seconds=_BATCH_SECONDS, memory=_MEMORY, growth=_MEMORY // 2)
-        preload = ["torch", "misfold.generators.traces.executing:prepare", *preload]
+        preload = ["torch", "misfold.generators.traces.executing:prepare"]
         self._server = ForkServer("traces", preload, root / "workers", limits)
+        self._batch_seconds, self._call_seconds = seconds
         self._local = threading.local()
         self._slots: list[Slot] = []
         self._lock = threading.Lock()
@@ -113,7 +120,7 @@ class Labeller:
         found: list[Label] = []
         while len(found) < len(calls):
             rest = calls[len(found) :]
-            _, labels, culprit = self._ask(rest, _BATCH_SECONDS)
+            _, labels, culprit = self._ask(rest, self._batch_seconds)
             if labels:
                 return found + labels
             with self._lock:
@@ -125,9 +132,9 @@ class Labeller:
         return found
 
     def _alone(self, call: Call) -> Label:
-        answer, labels, _ = self._ask([call], _CALL_SECONDS)
+        answer, labels, _ = self._ask([call], self._call_seconds)
         if labels:
-            if answer.seconds < _CALL_SECONDS / 4:
+            if answer.seconds < self._call_seconds / 4:
                 self.unstable.append(call.text())
             return labels[0]
         if answer.kind == "memory":

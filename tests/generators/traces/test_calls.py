@@ -44,14 +44,14 @@ trials = st.one_of(
 
 
 @given(calls)
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 def test_a_call_survives_its_data(call):
     again = Call.from_data(call.to_data())
     assert again == call and hash(again) == hash(call) and again.hash == call.hash and again.text() == call.text()
 
 
 @given(calls, calls)
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 def test_equal_texts_mean_equal_data(left, right):
     assert (left == right) == (repr(left.to_data()) == repr(right.to_data()))
 
@@ -88,7 +88,7 @@ def test_what_is_no_call_is_refused(data):
 
 
 @given(st.lists(trials, max_size=4))
-@settings(max_examples=50, derandomize=True)
+@settings(max_examples=20, derandomize=True)
 def test_files_hold_what_was_written(tmp_path_factory, items):
     path = tmp_path_factory.mktemp("trials") / "t.gz"
     assert write(path, items, {"torch": "1"}, seed=4) == len(items)
