@@ -20,6 +20,8 @@ from .laboratory import Laboratory, Observation
 RUNS = 3
 # What is kept of a message to recognise a failure by: long enough to tell failures apart.
 _MESSAGE = 100
+# Letters of a title in a file's name: enough to know it again in a listing.
+_NAME = 44
 
 
 def range_of(text: str) -> Mapping[str, str]:
@@ -97,5 +99,9 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _slug(title: str) -> str:
-    words = re.findall(r"[a-z0-9]+", title.lower())
-    return "-".join(words)[:48].strip("-") or "case"
+    name = ""
+    for word in re.findall(r"[a-z0-9]+", title.lower()):
+        if len(name) + len(word) > _NAME:
+            break
+        name += f"-{word}" if name else word
+    return name or "case"
