@@ -27,7 +27,7 @@ _TURNED = frozenset("squeeze_ unsqueeze_ transpose_ t_ swapaxes_ swapdims_ as_st
 
 
 #: Operators that move running statistics along, which their schemas do not say: where these stand.
-_STATISTICS = {"native_batch_norm": (3, 4), "batch_norm_update_stats": (1, 2), "miopen_batch_norm": (3, 4)}
+_STATISTICS = {"native_batch_norm": (3, 4), "batch_norm_update_stats": (1, 2)}
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,16 @@ class Analysis(TorchDispatchMode):
             operands = self._operands(args), self._operands(kwargs)
         except Undecided as error:
             operands, reason = ((), {}), str(error)
-        statistics = [args[at] for at in _STATISTICS.get(plan.name, ()) if isinstance(args[at], torch.Tensor)]
-        versions = [item._version for item in statistics]
+        statistics = _statistics(plan.name, args)
         result = func(*args, **kwargs)
         own = _tensors(result)
-        if plan.random:
+        if plan.random and plan.rule is None:
             self.tainted = self.tainted or f"{plan.name} draws random numbers"
         if not own:
             self._leaves(plan, operands)
         shadows = self._follow(plan, operands, own, reason)
-        for item, version in zip(statistics, versions):
-            if item._version != version:
-                self.memory.write(item, unknown(item, f"{plan.name} moves running statistics along"))
+        for item in statistics:
+            self.memory.write(item, unknown(item, f"{plan.name} moves running statistics along"))
         if plan.writes:
             self._write(plan, args, kwargs, own, shadows)
         else:
@@ -179,6 +177,13 @@ class Analysis(TorchDispatchMode):
             self.memory.write(item, unknown(item, f"{plan.name} writes in a way that is not followed"))
         for item in own:
             self.memory.make(item, unknown(item, f"{plan.name} writes in a way that is not followed"))
+
+
+def _statistics(name: str, args: Any) -> list[torch.Tensor]:
+    """Running statistics that a call writes: those of a normalisation in training."""
+    if name not in _STATISTICS or (name == "native_batch_norm" and not args[5]):
+        return []
+    return [args[at] for at in _STATISTICS[name] if isinstance(args[at], torch.Tensor)]
 
 
 def _tensors(item: Any) -> list[torch.Tensor]:
