@@ -11,7 +11,7 @@ from rich.console import Console
 
 from misfold.programs.errors import MisfoldError, StoreError
 
-from .commands import browse, compiling, corpus, coverage, inspection, reducing, replay, run, tracing, versions
+from .commands import browse, compiling, corpus, coverage, inspection, known, reducing, replay, run, tracing, versions
 
 app = typer.Typer(
     name="misfold",
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, browse, replay, reducing, inspection, corpus, versions, compiling, coverage, tracing):
+for module in (run, browse, replay, reducing, inspection, corpus, known, versions, compiling, coverage, tracing):
     module.register(app)
 
 # Exit statuses: 0 all well, 1 something failed (a replay that fails, a campaign that could not go on), 2 bad input.
