@@ -318,6 +318,10 @@ class Runner:
         finally:
             lane.examiner.close()
 
+    def entries(self) -> int:
+        """How many entries the corpus has; 0 where there is none."""
+        return 0
+
     # -- what depends on the kind of program ---------------------------------------------------------------------------
 
     def find_targets(self, names: tuple[str, ...]) -> dict[str, Any]:

@@ -86,6 +86,9 @@ class Triage:
 class Lane(Triage):
     """Works on blocks until told to stop."""
 
+    #: The service that makes cases.
+    MAKE = "misfold.fuzz.produce:make"
+
     def __init__(
         self,
         settings: Settings,
@@ -113,7 +116,7 @@ class Lane(Triage):
         last = (number + 1) * BLOCK if limit is None else min((number + 1) * BLOCK, limit)
         indices = list(range(number * BLOCK, last))
         only = self._only(number)
-        made, rows = self._make(indices, only)
+        made, rows = self._make([{"index": index, "only": only} for index in indices])
         self.tally.count_cases(len(made), len(indices) - len(made))
         outcomes: list[dict[str, Any]] = []
         for target in self.settings.targets:
@@ -131,30 +134,30 @@ class Lane(Triage):
         if self.stopping():
             raise Stopped
 
-    def _make(self, indices: Sequence[int], only: dict[str, Any] | None) -> tuple[list[Made], list[dict[str, Any]]]:
-        """Cases and their rows. An index whose making kills the worker is tried alone, then kept as a note."""
+    def _make(self, plans: Sequence[dict[str, Any]]) -> tuple[list[Made], list[dict[str, Any]]]:
+        """Cases and their rows. One whose making kills the worker is tried alone, then kept as a note."""
         self._check()
         start = time.perf_counter()
-        request = {"seed": self.settings.seed, "indices": list(indices), "options": self._options, "only": only}
-        answer = self.examiner.call(
-            REFERENCE, "misfold.fuzz.produce:make", request, self.settings.case_seconds * (1 + len(indices) / 5)
-        )
+        request = {"seed": self.settings.seed, "plans": list(plans), "options": self._options}
+        answer = self.examiner.call(REFERENCE, self.MAKE, request, self.settings.case_seconds * (1 + len(plans) / 5))
         if answer.data is None:
-            if len(indices) == 1:
+            if len(plans) == 1:
                 failure = answer.death or Failure("unknown", "the worker gave no answer")
                 note = (
                     f"making the case failed: {failure.type}: {failure.message[:300]} {' '.join(failure.frames[-3:])}"
                 )
-                row = {"index": indices[0], "hash": "", "nodes": 0, "exact": False, "gradient": False, "note": note}
-                return [], [row]
+                return [], [_nothing(plans[0]["index"], note)]
             made, rows = [], []
-            for index in indices:
-                one, row_of_one = self._make([index], only)
+            for plan in plans:
+                one, row_of_one = self._make([plan])
                 made += one
                 rows += row_of_one
             return made, rows
         made, rows, eager_seconds = [], [], 0.0
         for item in answer.data["items"]:
+            if "text" not in item:
+                rows.append(_nothing(item["index"], item["note"]))
+                continue
             case = parse_case(item["text"])
             eager, reference = unpack_reference(item)
             eager_seconds += item["seconds"]["eager"]
@@ -163,19 +166,20 @@ class Lane(Triage):
                 if eager.kind == "values"
                 else f"eager: {eager.kind}: {eager.failure and eager.failure.message[:300]}"
             )
-            rows.append(
-                {
-                    "index": item["index"], "hash": case.hash, "nodes": len(case.graph.nodes),
-                    "exact": case.exact, "gradient": case.gradient, "note": note,
-                }
-            )  # fmt: skip
+            rows.append(self._row_of_case(item, case, note))
             if eager.kind == "values":
                 made.append(Made(item["index"], case, eager, reference))
         self.tally.spend("target", eager_seconds)
         self.tally.spend("generate", time.perf_counter() - start - eager_seconds)
         return made, rows
 
-    def _pipeline(self, target: str, number: int, group: int) -> Pipeline:
+    def _row_of_case(self, item: Mapping[str, Any], case: Case, note: str) -> dict[str, Any]:
+        return {
+            "index": item["index"], "hash": case.hash, "nodes": len(case.graph.nodes),
+            "exact": case.exact, "gradient": case.gradient, "note": note,
+        }  # fmt: skip
+
+    def _pipeline(self, target: str, number: int, group: int, batch: Sequence[Made]) -> Pipeline:
         """The pipeline of a group of cases: the default or another one, decided by the campaign's seed."""
         pipelines = list(self.examiner.targets[target].pipelines())
         wanted = [item for item in pipelines if not self.settings.pipelines or item.name in self.settings.pipelines]
@@ -212,7 +216,7 @@ class Lane(Triage):
         for _, members in sorted(groups.items()):
             batches += [members[start : start + system.batch] for start in range(0, len(members), system.batch)]
         for position, batch in enumerate(batches):
-            rows += self._group(target, self._pipeline(target, number, position), batch)
+            rows += self._group(target, self._pipeline(target, number, position, batch), batch)
         return rows
 
     def _group(self, target: str, pipeline: Pipeline, group: Sequence[Made]) -> list[dict[str, Any]]:
@@ -221,7 +225,7 @@ class Lane(Triage):
 
         def run(case: Case, members: Sequence[Case]) -> Outcome:
             self._check()
-            outcome = self.examiner.run(case, target, pipeline, weight=len(members))
+            outcome = self._run(case, target, pipeline, len(members))
             self._ran(target, members, outcome)
             return outcome
 
@@ -255,6 +259,9 @@ class Lane(Triage):
                 self.pending.append(finding)
         return rows
 
+    def _run(self, case: Case, target: str, pipeline: Pipeline, weight: int) -> Outcome:
+        return self.examiner.run(case, target, pipeline, weight=weight)
+
     def _ran(self, target: str, members: Sequence[Case], outcome: Outcome) -> None:
         """Called after each run of a case, which may be the merged one of several."""
 
@@ -265,3 +272,8 @@ class Lane(Triage):
             "seconds": outcome.seconds.get("total", 0.0),
             "note": "" if failure is None else f"{failure.type}: {failure.message[:200]}",
         }  # fmt: skip
+
+
+def _nothing(index: int, note: str) -> dict[str, Any]:
+    """The row of a case that there is not."""
+    return {"index": index, "hash": "", "nodes": 0, "exact": False, "gradient": False, "note": note}

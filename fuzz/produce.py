@@ -7,6 +7,7 @@ import json
 import os
 import time
 import warnings
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -37,9 +38,18 @@ def generator_for(options: str) -> Generator:
 
 
 @lru_cache(maxsize=8)
-def _calls(target: str, versions: str) -> frozenset[str] | None:
-    """The calls that a target of these versions (as JSON) is known to take, if they were measured."""
-    support = Support.load(target, json.loads(versions))
+def _support(target: str, versions: str) -> Support | None:
+    return Support.load(target, json.loads(versions))
+
+
+def support_of(wanted: Mapping[str, Any] | None) -> Support | None:
+    """What a ``target`` with its ``versions`` is known to take, if it was measured."""
+    return None if wanted is None else _support(wanted["target"], json.dumps(wanted["versions"], sort_keys=True))
+
+
+def calls_of(wanted: Mapping[str, Any] | None) -> frozenset[str] | None:
+    """The calls that a target is known to take, if they were measured."""
+    support = support_of(wanted)
     return None if support is None else support.calls
 
 
@@ -71,21 +81,20 @@ def refer(case: Case, repeats: int = 1) -> dict[str, Any]:
 
 
 def make(request: dict[str, Any]) -> dict[str, Any]:
-    """Cases ``indices`` of the campaign ``seed`` under ``options`` (a JSON text).
+    """Cases of the campaign ``seed`` under ``options`` (a JSON text).
 
-    ``only`` is None, or the ``target`` with its ``versions`` to whose calls the cases are to keep.
+    Each of ``plans`` has an ``index``, and ``only``: None, or the ``target`` with its ``versions`` to whose calls the
+    case is to keep.
     """
     generator = generator_for(request["options"])
-    wanted = request.get("only")
-    only = None if wanted is None else _calls(wanted["target"], json.dumps(wanted["versions"], sort_keys=True))
     items = []
-    for index in request["indices"]:
+    for plan in request["plans"]:
         start = time.perf_counter()
-        case = generator.case(request["seed"], index, only)
+        case = generator.case(request["seed"], plan["index"], calls_of(plan["only"]))
         spent = time.perf_counter() - start
         item = refer(case)
         item["seconds"]["generate"] = spent
-        items.append({"index": index, "text": case.text, **item})
+        items.append({"index": plan["index"], "text": case.text, **item})
     return {"items": items}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from misfold.oracles.verdict import Verdict
@@ -22,13 +23,16 @@ class Tally:
         self.targets: dict[str, Counter[str]] = {target: Counter() for target in targets}
         self.cases = 0
         self.crashed = 0
+        #: How cases came about, where they are not all generated.
+        self.how: Counter[str] = Counter()
         self.findings: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
         self.started = time.monotonic()
 
-    def count_cases(self, cases: int, crashed: int = 0) -> None:
-        """Cases made, and indices whose making killed the worker."""
+    def count_cases(self, cases: int, crashed: int = 0, how: Iterable[str] = ()) -> None:
+        """Cases made, indices of which nothing came, and how each case came about."""
         with self._lock:
+            self.how.update(how)
             self.cases += cases
             self.crashed += crashed
 
@@ -66,6 +70,7 @@ class Tally:
             return {
                 "cases": self.cases,
                 "crashed": self.crashed,
+                "how": dict(self.how),
                 "targets": {name: dict(counter) for name, counter in self.targets.items()},
                 "findings": dict(self.findings),
                 "seconds": dict(self.seconds),

@@ -14,6 +14,7 @@ from misfold.programs.errors import UsageError
 
 from ..campaign import Runner
 from ..folders import new_folder
+from ..graphs.campaign import GraphRunner
 from ..joint.settings import LoopSettings
 from ..settings import DEFAULT_TARGETS, KERNEL_TARGETS, Settings, generator_options, parse_duration
 from ..store import FILE, Store
@@ -94,16 +95,20 @@ def run(
     loop: Annotated[
         str | None,
         typer.Option(
-            "--loop", help="Choices of the joint loop, as 'stalls=6,fresh=0.1,guided=false' (with --kernels)."
+            "--loop", help="Choices of the joint loop, as 'stalls=6,fresh=0.1,guided=false' (docs/coverage.md)."
         ),
     ] = None,
     coverage: Annotated[
         str | None,
         typer.Option(
             "--coverage",
-            help="Watch what compilers reach (see: misfold coverage): 'auto', or names as tvm-functions,tvm-blocks.",
+            help="What to watch of compilers (see: misfold coverage), to steer by it: names as "
+            "tvm-functions,tvm-blocks. Default: what suits the targets.",
         ),
     ] = None,
+    no_coverage: Annotated[
+        bool, typer.Option("--no-coverage", help="Watch nothing. Programs of operators are all generated then.")
+    ] = False,
     case_seconds: Annotated[
         float, typer.Option("--case-seconds", min=1, help="Time limit per case and target.")
     ] = 30.0,
@@ -135,11 +140,13 @@ def run(
     generator_options(generator)  # an option that does not fit is an error here, not in a worker
     kernels = kernels or (old.kernels if old else False)
     choices = loop_choices(loop) if loop is not None else (old.loop if old else {})
-    if loop is not None and not kernels:
-        raise UsageError("--loop is for campaigns of kernels: add --kernels")
+    if no_coverage and coverage is not None:
+        raise UsageError("--coverage and --no-coverage exclude each other")
+    if no_coverage and kernels and old is None:
+        choices = {**choices, "guided": False}
     LoopSettings.from_data(choices)
     usual = KERNEL_TARGETS if kernels else DEFAULT_TARGETS
-    watched = ("auto",) if kernels and coverage is None else split(coverage)
+    watched = () if no_coverage else ("auto",) if coverage is None else split(coverage)
     seconds = parse_duration(time) if time is not None else (None if count is not None else 300.0)
     settings = Settings(
         seed=seed,
@@ -150,7 +157,7 @@ def run(
         case_seconds=case_seconds,
         memory=memory * 2**20,
         pipelines=split(pipelines) or (old.pipelines if old else ()),
-        coverage=old.coverage if old and coverage is None else watched,
+        coverage=old.coverage if old and coverage is None and not no_coverage else watched,
         kernels=kernels,
         loop=choices,
         generator=generator or (old.generator if old else {}),
@@ -205,7 +212,7 @@ def campaign(settings: Settings, folder: Path) -> None:
 
         runner = KernelRunner(folder, settings)
     else:
-        runner = Runner(folder, settings)
+        runner = GraphRunner(folder, settings)
     versions = ", ".join(
         dict.fromkeys(f"{name} {version}" for t in runner.targets.values() for name, version in t.versions().items())
     )
@@ -239,8 +246,17 @@ def summary(console: Console, runner: Runner) -> None:
         bad = counts.get("verdict:proved", 0) + counts.get("verdict:suspect", 0)
         good = sum(n for key, n in counts.items() if not key.startswith("verdict:")) - rejected - undecided - bad
         console.print(f"  {target}: {good} ok, {rejected} unsupported, {undecided} undecided, {bad} failing")
+    if runner.tally.how:
+        all_of_it = sum(runner.tally.how.values())
+        words = {"generate": "generated", "program": "mutated", "pipeline": "under another pipeline"}
+        parts = [f"{100 * number / all_of_it:.0f} % {words[how]}" for how, number in runner.tally.how.most_common()]
+        console.print(f"  {', '.join(parts)}; corpus: {runner.entries()} entries")
     if runner.tally.crashed:
-        why = "mutations found nothing to do or were undefined" if runner.settings.kernels else "eager died or hung"
+        why = (
+            "mutations found nothing to do or were undefined"
+            if runner.settings.kernels
+            else "mutations found nothing to do, or eager died or hung"
+        )
         console.print(f"  {runner.tally.crashed} cases could not be made: {why} (see the notes in the store)")
     if runner.reached is not None:
         for name, count in sorted(runner.reached.totals().items()):

@@ -8,8 +8,7 @@ from pathlib import Path
 from misfold.programs.errors import UsageError
 
 from .native.regions import REGIONS
-from .native.source import NativeSource
-from .protocol import Source
+from .protocol import CoverageUnavailable, Source
 from .python_source import PythonSource
 
 #: What a campaign watches of each target's family unless told otherwise. Functions, not blocks: workers are forked with
@@ -45,6 +44,12 @@ def make_source(name: str, cache: Path) -> Source:
     what, _, kind = name.rpartition("-")
     if kind == "lines":
         return PythonSource(what)
+    try:
+        from .native.source import NativeSource
+    except ImportError as error:
+        raise CoverageUnavailable(
+            f"native coverage needs {error.name}, which is missing; install it with: pip install misfold[coverage]"
+        ) from error
     return NativeSource(what, "blocks" if kind == "blocks" else "functions", cache)
 
 

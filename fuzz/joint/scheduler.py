@@ -32,15 +32,18 @@ class Plan:
 class Scheduler:
     """Makes plans out of the corpus and one random source, and takes results back.
 
-    ``mutators`` maps the names of the program mutators to whether they are general ones.
+    ``mutators`` maps the names of the program mutators to whether they are general ones. ``begun`` is how many cases
+    there were before: a campaign that goes on makes other plans than it began with.
     """
 
-    def __init__(self, seed: int, settings: LoopSettings, targets: Sequence[str], mutators: Mapping[str, bool]):
+    def __init__(
+        self, seed: int, settings: LoopSettings, targets: Sequence[str], mutators: Mapping[str, bool], begun: int = 0
+    ):
         self.settings, self.targets = settings, tuple(targets)
         usable = [name for name, general in mutators.items() if general or settings.specific]
         self.bandit = Bandit(usable)
         self.corpora = {target: Corpus(settings.corpus, settings.rarity) for target in targets}
-        self._source = random.Random(f"joint loop {seed}")
+        self._source = random.Random(f"joint loop {seed} {begun}")
         self._lock = threading.RLock()
 
     def plan(self) -> Plan:
@@ -86,22 +89,48 @@ class Scheduler:
         """
         earned = tuple(new)
         with self._lock:
-            if plan.what == "program" and (mutator or plan.mutator):
-                name = mutator or plan.mutator
-                assert name is not None
-                if name in self.bandit.shares():
-                    self.bandit.reward(name, bool(earned))
-            if plan.parent is not None:
-                if plan.what == "pipeline":
-                    # A new pipeline gives the program another chance.
-                    plan.parent.stalls = 0
-                elif not earned:
-                    plan.parent.stalls += 1
+            self._account(plan, mutator, bool(earned))
             if not valid or (self.settings.guided and not earned):
                 return None
             return self.corpora[plan.target].add(
                 text, plan.target, pipeline, earned, plan.parent, mutator or plan.what, digest
             )
+
+    def learn_all(
+        self,
+        plan: Plan,
+        text: str,
+        pipelines: dict[str, Any],
+        earned: Mapping[str, Iterable[tuple[str, int]]],
+        valid: bool,
+    ) -> list[Entry]:
+        """As ``learn``, of a case that ran on several targets: what it was the first to reach in each, and the entries
+        kept, one for each of these targets. ``pipelines`` are by target; ``valid`` is of the plan's own."""
+        found = {target: tuple(points) for target, points in earned.items() if target in self.corpora}
+        found = {target: points for target, points in found.items() if points}
+        with self._lock:
+            self._account(plan, None, bool(found))
+            if not self.settings.guided and valid:
+                found.setdefault(plan.target, ())
+            name = plan.mutator or plan.what
+            kept = [
+                self.corpora[target].add(text, target, pipelines, points, plan.parent, name)
+                for target, points in found.items()
+            ]
+            if found and plan.parent is not None:
+                plan.parent.stalls = 0
+            return kept
+
+    def _account(self, plan: Plan, mutator: str | None, earned: bool) -> None:
+        name = mutator or plan.mutator
+        if plan.what == "program" and name is not None and name in self.bandit.shares():
+            self.bandit.reward(name, earned)
+        if plan.parent is not None:
+            if plan.what == "pipeline":
+                # A new pipeline gives the program another chance.
+                plan.parent.stalls = 0
+            elif not earned:
+                plan.parent.stalls += 1
 
     def size(self) -> int:
         """Entries in all."""

@@ -52,6 +52,11 @@ def _signatures(operators: frozenset[str] | None = None) -> Signatures:
     return Signatures(RecordBase.load()) if operators is None else _signatures().within(operators)
 
 
+def prepare() -> None:
+    """Read and order the records for the mutators that need them: two seconds or so, once in a process."""
+    _signatures().unary()
+
+
 def mutate_graph(
     case: Case,
     random: Random,

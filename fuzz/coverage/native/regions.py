@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..protocol import CoverageUnavailable
-from .elf import Library
+
+if TYPE_CHECKING:
+    from .elf import Library
 
 
 @dataclass(frozen=True)

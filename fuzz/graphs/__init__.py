@@ -1,0 +1,1 @@
+"""The joint loop over Graph programs: ``misfold run``."""
