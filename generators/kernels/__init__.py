@@ -15,5 +15,6 @@ from .approximation import approximate
 from .arrays import inputs
 from .functions import generate
 from .options import Options
+from .taming import tame
 
-__all__ = ["Options", "approximate", "generate", "inputs"]
+__all__ = ["Options", "approximate", "generate", "inputs", "tame"]
