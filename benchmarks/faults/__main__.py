@@ -3,6 +3,7 @@
     python -m benchmarks.faults --sample 12 --minutes 5
     python -m benchmarks.faults --sample 12 --minutes 5 --kernels --configurations guided,unguided
     python -m benchmarks.faults --sample 12 --minutes 5 --together
+    python -m benchmarks.faults --sample 12 --triggers 200 [--kernels]
     python -m benchmarks.faults --list
 
 Runs a real campaign for each configuration, with one target instance for each fault of the sample and the compiler
@@ -15,6 +16,9 @@ line. For each configuration:
 - ``false_alarms``: findings in the compiler without a fault; ``unexplained``: confirmed findings in a faulty one that
   do not go away with the fault;
 - ``buckets``, ``buckets_per_fault``, ``buckets_of_several_faults``: what triage made of them.
+
+``--triggers N`` tells why faults are missed, without a campaign: of N generated programs, ``changed`` are those whose
+outcome a fault changes in any bit, ``judged`` those of them on which the oracles say so.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from typing import Any
 
 from .campaign import GRAPHS, KERNELS, run
 from .catalogue import CLASSES, Fault, catalogue
+from .triggers import scan
 
 
 def sample(count: int, seed: int, kernels: bool) -> list[str]:
@@ -95,6 +100,7 @@ def main() -> None:
     parser.add_argument("--together", action="store_true", help="one target with all faults, for triage to tell apart")
     parser.add_argument("--configurations", help=f"of graphs: {', '.join(GRAPHS)}; of kernels: {', '.join(KERNELS)}")
     parser.add_argument("--configuration", action="append", default=[], metavar="NAME=JSON", help="further settings")
+    parser.add_argument("--triggers", type=int, default=0, metavar="N", help="tell why faults are missed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="print the catalogue and stop")
@@ -106,6 +112,21 @@ def main() -> None:
     unknown = [name for name in names if name not in catalogue()]
     if unknown:
         sys.exit(f"there is no fault {unknown[0]!r}; list them with --list")
+    if options.triggers:
+        rows = scan(names, options.triggers, options.seed, options.kernels)
+        broken = rows.pop("")["broken"]
+        print(
+            json.dumps(
+                {
+                    "benchmark": "faults",
+                    "programs": "kernels" if options.kernels else "graphs",
+                    "count": options.triggers,
+                    "broken": broken,
+                    "triggers": rows,
+                }
+            )
+        )
+        return
     wanted = configurations(options.configurations, options.configuration, options.kernels)
     result = {
         name: run(

@@ -18,6 +18,7 @@ from benchmarks.faults import CLASSES, catalogue, fault
 from benchmarks.faults.__main__ import configurations, listed, sample
 from benchmarks.faults.places import replace_at
 from benchmarks.faults.targets import registered, target_name
+from benchmarks.faults.triggers import _case, scan
 from benchmarks.faults.truth import _truth, faults_of, ground_truth
 from benchmarks.faults.witnesses import Shown, graph, kernel, show, warm_up
 
@@ -276,3 +277,47 @@ def test_the_documentation_counts_them():
     counts = Counter(one.kind for one in catalogue().values())
     for kind, what in CLASSES.items():
         assert f"| {kind} | {counts[kind]} | {what} |" in text
+
+
+def _prepared(on: dict[str, Any], plain: tuple[str, str, bool] = ("right", "values", False)) -> Any:
+    def run(names: Any) -> Any:
+        if not names:
+            return plain
+        made = on[names[0]]
+        return made() if callable(made) else made
+
+    return lambda: run
+
+
+def _die() -> None:
+    os.kill(os.getpid(), 11)
+
+
+def test_what_faults_change_and_what_the_oracles_see_of_it():
+    on = {
+        "seen": ("wrong", "values", True),
+        "unseen": ("slightly wrong", "values", False),
+        "deadly": _die,
+        "harmless": ("right", "values", False),
+    }
+    assert _case(list(on), _prepared(on)) == {
+        "seen": (True, "values", True),
+        "unseen": (True, "values", False),
+        "deadly": (True, "crash", True),
+        "harmless": (False, "values", False),
+    }
+
+
+def test_cases_that_fail_without_a_fault_say_nothing():
+    on = {"a": ("wrong", "values", True)}
+    assert _case(["a"], _prepared(on, ("wrong", "values", True))) is None
+    assert _case(["a"], _prepared(on, ("error", "compile-error", True))) is None
+    assert _case(["a"], lambda: None) is None
+    assert _case(["a"], _die) is None
+
+
+def test_a_scan_of_kernels():
+    rows = scan(["scan-excludes-its-element", "unrolling-without-rest"], 3, 1, True)
+    assert rows.pop("")["broken"] <= 3
+    assert rows["scan-excludes-its-element"]["changed"] == 0  # no kernel is lowered
+    assert all(row["judged"] <= row["changed"] <= row["cases"] <= 3 for row in rows.values())
