@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from misfold.programs.arguments import Argument, Symbol
+from misfold.programs.hashing import text_hash
 from misfold.programs.types import TensorType
 
 from . import appending
@@ -35,7 +36,7 @@ from .structure import structure
 BUDGET = 32
 ROUNDS = 4
 # Structures worked on at a time: enough calls in a round to keep all workers busy.
-GROUP = 64
+GROUP = 256
 # A pool with more calls than this teaches no more; the first ones are the sources' own.
 POOL = 64
 # Values of an optional argument that changes choose from.
@@ -151,9 +152,11 @@ def augment(
                 if generation:
                     for key, pool in run.discovered.items():
                         run.pools[key] = list(pool)
-                    keys = sorted(run.discovered)
+                    keys = list(run.discovered)
                 else:
-                    keys = sorted(run.pools)
+                    keys = list(run.pools)
+                # In no order of the alphabet, so that what a run has done at any moment is a fair sample.
+                keys.sort(key=text_hash)
                 _generation(run, generation, keys, max(int(budget * share), 1), file, labeller, progress)
             found.unstable = labeller.unstable
         if file.marks > before or not before:

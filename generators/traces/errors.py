@@ -8,6 +8,8 @@ from misfold.programs.errors import one_line
 
 # Numbers that stand alone or in a list: sizes, positions, values. Those in words (float32, dim2) stay.
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w])")
+# Matrix sizes, as torch's messages have them: 13x13.
+_PRODUCT = re.compile(r"(?<![\w.])\d+(?:x\d+)+(?!\w)")
 _LIST = re.compile(r"N(?:,? ?N)+")
 _ADDRESS = re.compile(r"0x[0-9a-f]+")
 # torch's messages repeat the whole signature behind these words.
@@ -24,7 +26,7 @@ def normal_error(kind: str, message: str) -> str:
     match = _SIGNATURES.search(line)
     if match:
         line = line[: match.end()]
-    line = _LIST.sub("N", _NUMBER.sub("N", _ADDRESS.sub("N", line[:1000])))
+    line = _LIST.sub("N", _NUMBER.sub("N", _PRODUCT.sub("N", _ADDRESS.sub("N", line[:1000]))))
     line = line[:_LIMIT] if line.isprintable() else one_line(line, _LIMIT)
     return f"{kind}: {line}" if line else kind
 

@@ -23,7 +23,7 @@ from .executing import LEFT_OUT, Label
 
 _SERVICE = "misfold.generators.traces.executing:serve"
 #: Calls in a batch: enough that passing them costs nothing, few enough to do once more when one of them dies.
-BATCH = 256
+BATCH = 128
 # A call takes some 50 µs; a batch that takes longer than this holds one that hangs or works on and on.
 _BATCH_SECONDS = 20.0
 # What a call by itself may take before it counts as hanging; the largest that augmentation makes take milliseconds.

@@ -67,6 +67,7 @@ def test_calls_that_differ_stay_different():
         ("IndexError", "out of range [-2, 1], got 2\nmore", "IndexError: out of range [N], got N"),
         ("RuntimeError", "not implemented for 'UInt16'", "RuntimeError: not implemented for 'UInt16'"),
         ("RuntimeError", "cannot be converted to int8_t", "RuntimeError: cannot be converted to int8_t"),
+        ("RuntimeError", "mat1 and mat2 (13x13 and 1x7)", "RuntimeError: mat1 and mat2 (N and N)"),
         ("KeyError", "", "KeyError"),
         (
             "TypeError",
