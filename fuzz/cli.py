@@ -11,7 +11,20 @@ from rich.console import Console
 
 from misfold.programs.errors import MisfoldError, StoreError
 
-from .commands import browse, compiling, corpus, coverage, inspection, known, reducing, replay, run, tracing, versions
+from .commands import (
+    browse,
+    compiling,
+    corpus,
+    coverage,
+    inspection,
+    known,
+    minimise,
+    reducing,
+    replay,
+    run,
+    tracing,
+    versions,
+)
 
 app = typer.Typer(
     name="misfold",
@@ -25,7 +38,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, browse, replay, reducing, inspection, corpus, known, versions, compiling, coverage, tracing):
+for module in (
+    run,
+    browse,
+    replay,
+    reducing,
+    inspection,
+    corpus,
+    known,
+    versions,
+    compiling,
+    coverage,
+    tracing,
+    minimise,
+):
     module.register(app)
 
 # Exit statuses: 0 all well, 1 something failed (a replay that fails, a campaign that could not go on), 2 bad input.

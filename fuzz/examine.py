@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from misfold.oracles.judge import judge
 from misfold.oracles.reference import Reference
@@ -20,7 +20,6 @@ from misfold.targets.outcome import Failure, Outcome, TensorValue
 from misfold.targets.running import outcome_of
 
 from .coverage import worker
-from .coverage.reached import Reached
 
 REFERENCE = "reference"
 BAD = ("proved", "suspect")
@@ -52,6 +51,13 @@ class Examination:
         return (mine.type, mine.normal_message) == (its.type, its.normal_message)
 
 
+class Watching(Protocol):
+    """Takes the coverage out of workers' answers: ``Reached``, or what is like it."""
+
+    def add(self, answer: Mapping[str, Any], /) -> dict[str, list[int]]:
+        """The points that are new, by source."""
+
+
 class Examiner:
     """Runs cases for one lane. Not for several threads at once."""
 
@@ -61,7 +67,7 @@ class Examiner:
         targets: Mapping[str, Any],
         folder: Path,
         seconds: float,
-        reached: Reached | None = None,
+        reached: Watching | None = None,
     ):
         self.reached = reached
         self.servers, self.targets, self.folder, self.seconds = servers, targets, folder, seconds

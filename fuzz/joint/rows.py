@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Integer, String, Text, insert, select, update
+from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..store import Base, Campaign, Store
@@ -25,6 +26,8 @@ class EntryRow(Base):
     parent: Mapped[int | None] = mapped_column(Integer, default=None)
     mutator: Mapped[str] = mapped_column(String(64))
     digest: Mapped[str] = mapped_column(String(64), default="")
+    #: Put aside by distillation: others reach all that it does.
+    dropped: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class LearntRow(Base):
@@ -62,9 +65,13 @@ def save(store: Store, campaign: Campaign, entries: list[Entry], learnt: dict[st
 
 
 def load(store: Store, campaign: Campaign) -> tuple[list[Entry], dict[str, Any]]:
-    """All entries, the oldest first, and what has been learnt."""
+    """All entries that were not put aside, the oldest first, and what has been learnt."""
     with store.session() as session:
-        query = select(EntryRow).where(EntryRow.campaign_id == campaign.id).order_by(EntryRow.id)
+        query = (
+            select(EntryRow)
+            .where(EntryRow.campaign_id == campaign.id, EntryRow.dropped.is_(False))
+            .order_by(EntryRow.id)
+        )
         entries = [
             Entry(
                 row.number, row.text, row.target, row.pipeline, tuple((name, point) for name, point in row.earned),
@@ -76,3 +83,20 @@ def load(store: Store, campaign: Campaign) -> tuple[list[Entry], dict[str, Any]]
             row.name: row.data for row in session.scalars(select(LearntRow).where(LearntRow.campaign_id == campaign.id))
         }
     return entries, learnt
+
+
+def keep_only(store: Store, campaign: Campaign, entries: Sequence[Entry]) -> None:
+    """Put all entries aside but these, whose pipelines and earned points may have changed.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    mine = EntryRow.campaign_id == campaign.id
+    with store.session(write=True) as session:
+        session.execute(update(EntryRow).where(mine).values(dropped=True))
+        for one in entries:
+            session.execute(
+                update(EntryRow)
+                .where(mine, EntryRow.target == one.target, EntryRow.number == one.number)
+                .values(dropped=False, pipeline=one.pipeline, earned=[list(point) for point in one.earned])
+            )
