@@ -23,7 +23,7 @@ from typing import Any
 from misfold.fuzz.reducing import Reducer
 from misfold.targets.outcome import normalise
 from misfold.triage.clusters import Profile, clusters
-from misfold.triage.kernel_signature import kernel_patterns
+from misfold.triage.kernel_signature import kernel_patterns, telling_patterns
 from misfold.triage.reduce.search import Bounds
 from misfold.triage.signature import SPOKEN, error_signature, node_patterns, own_frames, silent_signature
 
@@ -49,7 +49,7 @@ def name(examiner: Any, one: seeded.Seeded, kernel: bool) -> dict[str, Any]:
         signature = error_signature(seeded.TARGET, outcome.kind, outcome.failure, own)
         message = outcome.failure.normal_message
     else:
-        names = patterns(done.normal)
+        names = telling_patterns(patterns(done.normal)) if kernel else patterns(done.normal)
         signature = silent_signature(seeded.TARGET, plain.verdict, outcome, names, done.blame.key)
         message = ""
     failure = first.outcome.failure

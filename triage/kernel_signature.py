@@ -68,11 +68,34 @@ def _class(dtype: DType) -> str:
     return dtype.kind if dtype.is_bool or dtype.bits >= 32 else f"small-{dtype.kind}"
 
 
+#: What kernels hold whatever is wrong with them: arithmetic of subscripts, tests of guards, moves between buffers.
+_COMMON = frozenset(
+    "let alloc if assert reduce:add add sub mul load select eq ne lt le gt ge and or xor not min max".split()
+)
+
+
+def telling_patterns(patterns: Sequence[str]) -> list[str]:
+    """Those of a reduced kernel's patterns that tell faults apart; ``store`` if it has nothing but the common ones.
+
+    Two reductions of one fault end at different local minima, which differ in these.
+    """
+
+    def common(pattern: str) -> bool:
+        name, _, classes = pattern.partition("(")
+        plain_type = classes.rstrip(")") in ("", "index", "bool", "float", "int")
+        return plain_type and name.replace("reduce ", "reduce:") in _COMMON
+
+    def trivial_cast(pattern: str) -> bool:
+        return pattern in ("index(bool)", "int(bool)", "float(bool)", "bool(index)", "bool(int)")
+
+    return [one for one in patterns if not common(one) and not trivial_cast(one)] or ["store"]
+
+
 def silent_kernel_signature(
     target: str, verdict: Verdict, outcome: Outcome, patterns: Sequence[str], blame: str = "?"
 ) -> str:
     """Signature of a failure that does not name itself: the blamed pass, and the reduced kernel's patterns."""
-    return silent_signature(target, verdict, outcome, patterns, blame)
+    return silent_signature(target, verdict, outcome, telling_patterns(patterns), blame)
 
 
 def kernel_title(verdict: Verdict, outcome: Outcome, pipeline: Pipeline, reduced: Function) -> str:

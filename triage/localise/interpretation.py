@@ -7,6 +7,7 @@ the target, since a stage of a faulty compiler may do anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 from .blame import Blame
 from .probe import Probe
+
+_UNDEFINED = re.compile(r"undefined: (out of bounds|uninitialised read|division by zero|data race|write to an input)")
 
 GRAPHS = "misfold.triage.localise.interpretation:serve_graph"
 KERNELS = "misfold.triage.localise.interpretation:serve_kernel"
@@ -24,7 +27,10 @@ def localise(probe: Probe, service: str) -> Blame | None:
     answer = probe.call(service, {"case": probe.case.text, "pipeline": probe.pipeline.to_data()})
     if answer is None or not answer.get("stage"):
         return None
-    return Blame(answer["stage"], how=("interpretation",), detail=answer.get("detail", ""))
+    detail = answer.get("detail", "")
+    # A pass that makes the program undefined errs in another way than one that makes it compute something else.
+    found = _UNDEFINED.search(detail)
+    return Blame(answer["stage"], found[1] if found else "", ("interpretation",), detail)
 
 
 def serve_graph(request: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +104,7 @@ def first_difference(program: Any, pipeline: Any, inputs: Sequence[np.ndarray]) 
         except AssertionFailed as error:
             return f"assertion: {error}"
         except UndefinedBehaviour as error:
-            return f"undefined: {error}"
+            return f"undefined: {error.kind}: {error}"
 
     def observe(name: str, ir: Any) -> None:
         stage = Stage(name, ir)

@@ -1,11 +1,18 @@
-"""ONNX Runtime: the lowest level of graph optimisation that fails, then the optimiser whose absence helps."""
+"""ONNX Runtime: the lowest level of graph optimisation that fails, then the optimiser whose absence helps; or,
+where optimisation has no part in it, whether the exported model is wrong already."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
 
 from misfold.targets.onnxruntime_pipelines import LEVELS, OPTIMIZERS
 
 from .blame import FAILS, PASSES, Blame, Mitigation
 from .probe import Probe, Stopped
+
+SERVICE = "misfold.triage.localise.onnx:serve"
 
 
 def localise(probe: Probe) -> Blame:
@@ -25,9 +32,15 @@ def localise(probe: Probe) -> Blame:
         memory = rows[-1].result == PASSES
         rows.append(probe.mitigation("no folding while exporting", probe.options(fold=False)))
         if lowest == "disabled":
-            stage = "exporter" if rows[-1].result == PASSES else "memory planning" if memory else "export or kernels"
-            part = "constant-folding" if stage == "exporter" else ""
-            return Blame(stage, part, ("options",), mitigations=tuple(rows))
+            if rows[-1].result == PASSES:
+                return Blame("exporter", "constant-folding", ("options",), mitigations=tuple(rows))
+            if memory:
+                return Blame("memory planning", "", ("options",), mitigations=tuple(rows))
+            answer = probe.call(SERVICE, {"case": probe.case.text, "pipeline": probe.pipeline.to_data()})
+            stage = "" if answer is None else answer["stage"]
+            notes = () if stage else ("ONNX's reference evaluator does not run the model",)
+            how = ("options", "reference evaluator") if stage else ("options",)
+            return Blame(stage or "export or kernels", "", how, mitigations=tuple(rows), notes=notes)
         if lowest is None:
             return Blame("memory planning" if memory else "", "", ("options",), mitigations=tuple(rows))
         name = _optimiser(probe)
@@ -55,3 +68,40 @@ def _optimiser(probe: Probe) -> str:
 
 def _exporting(frames: tuple[str, ...]) -> bool:
     return any(frame.startswith("torch.onnx") for frame in frames[-6:])
+
+
+def serve(request: dict[str, Any]) -> dict[str, Any]:
+    """``{"case", "pipeline"}`` to ``{"stage"}``: whether the exported model computes what eager does.
+
+    ONNX's own reference evaluator runs the model. Where that agrees with eager, the runtime's kernels are wrong; where
+    it does not, the model is. '' where it cannot run the model.
+    """
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    from misfold.programs.case import parse_case
+    from misfold.programs.pipeline import Pipeline
+    from misfold.targets.eager import Eager
+    from misfold.targets.onnxruntime import export_model
+    from misfold.targets.running import run_case
+    from misfold.targets.torch_values import make_inputs
+
+    case = parse_case(request["case"])
+    tensors = [tensor.detach() for tensor in make_inputs(case)]
+    eager = run_case(Eager(), case)
+    try:
+        model = onnx.load_model_from_string(export_model(case.graph, tensors, Pipeline.from_data(request["pipeline"])))
+        evaluator = ReferenceEvaluator(model)
+        feeds = {f"x{index}": tensor.numpy() for index, tensor in enumerate(tensors)}
+        found = evaluator.run(None, {name: feeds[name] for name in evaluator.input_names})
+    except Exception:  # whatever an evaluator of 200 operators raises
+        return {"stage": ""}
+    for value, other in zip(eager.values, found):
+        expected = value.array()
+        if expected.shape != other.shape or expected.dtype != other.dtype:
+            return {"stage": "exporter"}
+        wide = expected.astype(np.float64), np.asarray(other).astype(np.float64)
+        # Three digits: what decides between the two is a failure that was reported as one, not a rounding.
+        if not np.allclose(*wide, rtol=1e-3, atol=1e-3, equal_nan=True):
+            return {"stage": "exporter"}
+    return {"stage": "kernels"}
