@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from misfold.programs.errors import TargetError, UsageError
-from misfold.programs.kernel import HEADER, KernelCase, parse_kernel_case
+from misfold.programs.kernel import KernelCase, is_kernel_case
+from misfold.programs.kernel_tvmscript import TVMScriptCase, is_tvmscript_case, parse_any_kernel
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.kernels import running
@@ -21,13 +22,13 @@ from misfold.targets.options import unknown
 
 from ..campaign import Servers
 from ..folders import find, open_store
-from ..kernels.campaign import MAKING, find_kernel_targets
+from ..kernels.campaign import MAKING, add_seed_server, find_kernel_targets
 from ..kernels.examine import KernelExaminer
 from ..kernels.investigate import KernelInvestigator
 from ..settings import KERNEL_TARGETS
 
 
-def kernel_of(what: str, folder: Path | None, full: bool) -> tuple[KernelCase, str] | None:
+def kernel_of(what: str, folder: Path | None, full: bool) -> tuple[KernelCase | TVMScriptCase, str] | None:
     """The kernel that a user names and a heading for it, or None if what is named is none."""
     path = Path(what)
     if path.is_file():
@@ -35,15 +36,19 @@ def kernel_of(what: str, folder: Path | None, full: bool) -> tuple[KernelCase, s
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return None
-        return (parse_kernel_case(text, what), path.name) if text.startswith(HEADER[:16]) else None
+        return (parse_any_kernel(text, what), path.name) if _is_kernel(text) else None
     if what == "-" or what.endswith(".py") or "/" in what:
         return None
     item = find(open_store(folder), what)
     text = item.text if full or not item.reduced else item.reduced
-    return (parse_kernel_case(text), f"finding F{item.id}") if text.startswith(HEADER[:16]) else None
+    return (parse_any_kernel(text), f"finding F{item.id}") if _is_kernel(text) else None
 
 
-def pick(target: Any, case: KernelCase, name: str | None) -> Pipeline:
+def _is_kernel(text: str) -> bool:
+    return is_kernel_case(text) or is_tvmscript_case(text)
+
+
+def pick(target: Any, case: KernelCase | TVMScriptCase, name: str | None) -> Pipeline:
     """The pipeline called ``name``; without a name the case's own for the target, or the target's default.
 
     Raises:
@@ -66,6 +71,8 @@ def _examiner(names: tuple[str, ...], seconds: float):  # type: ignore[no-untype
             targets, Path(scratch), Limits(seconds=seconds),
             preload=running.PRELOAD, variable=running.TARGETS, making=MAKING,
         )  # fmt: skip
+        if any(target.scripts for target in targets.values()):
+            add_seed_server(servers, Limits(seconds=seconds))
         try:
             servers.start()
             yield KernelExaminer(servers.servers, targets, Path(scratch) / "targets", seconds)
@@ -74,7 +81,12 @@ def _examiner(names: tuple[str, ...], seconds: float):  # type: ignore[no-untype
 
 
 def replay_kernel(
-    console: Console, case: KernelCase, names: tuple[str, ...], pipeline: str | None, times: int, seconds: float
+    console: Console,
+    case: KernelCase | TVMScriptCase,
+    names: tuple[str, ...],
+    pipeline: str | None,
+    times: int,
+    seconds: float,
 ) -> bool:
     """Run a kernel in fresh processes and judge it; whether a target fails."""
     failed = False
@@ -94,7 +106,7 @@ def replay_kernel(
     return failed
 
 
-def export_kernel(case: KernelCase, heading: str, target: str | None, pipeline: str | None) -> str:
+def export_kernel(case: KernelCase | TVMScriptCase, heading: str, target: str | None, pipeline: str | None) -> str:
     """The standalone script of a kernel.
 
     Raises:

@@ -65,8 +65,12 @@ class KernelRunner(Runner):
     def find_targets(self, names: tuple[str, ...]) -> dict[str, Any]:
         return find_kernel_targets(names)
 
+    #: All lanes of this run.
+    lanes: list[KernelLane]
+
     def open(self) -> None:
         super().open()
+        self.lanes = []
         loop = LoopSettings.from_data(self.settings.loop)
         mutators = {name: one.general for name, one in MUTATORS.items()}
         if self._scripts():
@@ -99,7 +103,9 @@ class KernelRunner(Runner):
         investigator = KernelInvestigator(
             self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
         )
-        return KernelLane(
+        lane = KernelLane(
             self.settings, self.store, self.campaign, examiner, investigator,
             self.tally, self.pending, self.stop.cut, self.scheduler, self.legality,
         )  # fmt: skip
+        self.lanes.append(lane)
+        return lane

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -52,6 +52,8 @@ class KernelLane(Triage):
         self.settings, self.store, self.campaign = settings, store, campaign
         self.examiner, self.stopping = examiner, stopping
         self.scheduler, self.legality = scheduler, legality
+        #: What was made, by kind, and what of it was undefined or not taken: for measurements.
+        self.made: Counter[str] = Counter()
 
     def block(self, number: int, limit: int | None) -> None:
         """Carry out a block of steps and commit what came of them.
@@ -65,7 +67,9 @@ class KernelLane(Triage):
         plans = [self.scheduler.plan() for _ in indices]
         items = self._make(plans)
         valid = sum("text" in item for item in items)
-        self.tally.count_cases(valid, len(items) - valid)
+        how = [plan.what for plan, item in zip(plans, items) if "text" in item]
+        self.tally.count_cases(valid, len(items) - valid, how)
+        self.made.update(_what(plan, item) for plan, item in zip(plans, items))
         cases: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
         kept: list[Entry] = []
@@ -143,6 +147,9 @@ class KernelLane(Triage):
         self.tally.spend("judge", time.perf_counter() - start - inside)
         self.tally.count(target, outcome, verdict)
         legal = outcome.kind not in FAILURES
+        if not legal and plan.parent is not None:
+            # A pair that the target does not take counts as much as one that is undefined.
+            self.made["mutated, failing"] += 1
         if pipeline.passes is not None:
             self.legality[target].learn(names(pipeline, self.examiner.targets[target].pass_space()), legal)
         new = [(source, point) for source, points in self.examiner.new.items() for point in points]
@@ -183,6 +190,15 @@ class KernelLane(Triage):
 def _quick(own: list[Pipeline]) -> Pipeline:
     """The default pipeline, or the same without LLVM's own optimisations where there is that."""
     return next((one for one in own if one.name == "llvm-O0"), own[0])
+
+
+def _what(plan: Plan, item: Mapping[str, Any]) -> str:
+    """How a case came about, and whether anything came of it."""
+    what = "mutated" if plan.parent is not None else "seed" if item.get("mutator") == "seed" else "generated"
+    if "text" in item:
+        return what
+    what = "seed" if item["note"].startswith("seed:") else what
+    return f"{what}, nothing to do" if "finds nothing to do" in item["note"] else f"{what}, undefined"
 
 
 def _request(plan: Plan) -> dict[str, Any]:

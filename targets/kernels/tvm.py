@@ -120,7 +120,7 @@ class TVM(KernelTarget):
             context = tvm.transform.PassContext(opt_level=options.get("opt_level", 2), config=config)
         except Exception as error:  # TVM answers a bad option with whatever its parser throws
             raise TargetError(f"{where}: TVM does not take its options: {error}") from error
-        passes = None if pipeline.passes is None else _passes(where, completed(pipeline.passes, required))
+        passes = None if pipeline.passes is None else made_passes(where, completed(pipeline.passes, required))
         module = tvm.IRModule({"main": function})
         with context:
             built = tvm.compile(module, target=target) if passes is None else _build(tvm, module, target, passes)
@@ -179,8 +179,12 @@ def _bytes_type(size: int) -> Any:
     return ctypes.c_uint8 * size
 
 
-def _passes(where: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Any]]:
-    """The passes that names and parameters say; those that code generation needs are added."""
+def made_passes(where: str, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[tuple[str, Any]]:
+    """The passes that names and parameters say.
+
+    Raises:
+        TargetError: there is none of a name, or it does not take its parameters; ``where`` says whose.
+    """
     from tvm import s_tir, tirx
 
     made = []

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from tvm import ir, tirx
 
 from misfold.compiler.dtypes import BOOL, F16, F32, F64, DType
@@ -79,9 +80,7 @@ def places(reader: Reader, indices: Any) -> tuple[Expr, ...]:
 
 def _exact(value: Any, dtype: DType) -> float:
     """A literal rounded to its type, as TVM does when it emits it."""
-    import numpy as np
-
-    kinds = {F16: np.float16, F32: np.float32, F64: np.float64}
+    kinds: dict[DType, Any] = {F16: np.float16, F32: np.float32, F64: np.float64}
     with np.errstate(over="ignore"):
         return float(kinds[dtype](value))
 
