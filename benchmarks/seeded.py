@@ -22,6 +22,7 @@ from misfold.fuzz.kernels.campaign import MAKING, find_kernel_targets
 from misfold.fuzz.kernels.examine import KernelExaminer
 from misfold.mutators.graphs import mutate_graph
 from misfold.mutators.kernels import mutate
+from misfold.programs.errors import TargetError
 from misfold.programs.kernel import KernelCase
 from misfold.programs.pipeline import Pipeline
 from misfold.targets import running
@@ -149,16 +150,17 @@ def findings(examiner: Any, fault: Fault, count: int, seed: int) -> Iterator[See
 
 def fails_only_with(examiner: Any, fault: Fault, case: Any, pipeline: Pipeline) -> Examination | None:
     """The examination of a case that fails with the fault and passes without."""
-    examiner.faults = (fault.name,)
-    found: Examination = examiner.examine(case, TARGET, pipeline)
-    if not found.bad:
-        return None
-    examiner.faults = ()
     try:
-        clean = examiner.examine(case, TARGET, pipeline)
+        examiner.faults = (fault.name,)
+        found: Examination = examiner.examine(case, TARGET, pipeline)
+        if not found.bad:
+            return None
+        examiner.faults = ()
+        return None if examiner.examine(case, TARGET, pipeline).bad else found
+    except TargetError:
+        return None  # No oracle can judge the case, so no campaign would have found it.
     finally:
         examiner.faults = (fault.name,)
-    return None if clean.bad else found
 
 
 def changed(witness: Any, random: Random) -> Any:
