@@ -21,6 +21,7 @@ from .commands import (
     minimise,
     reducing,
     replay,
+    rules,
     run,
     tracing,
     versions,
@@ -50,6 +51,7 @@ for module in (
     compiling,
     coverage,
     tracing,
+    rules,
     minimise,
 ):
     module.register(app)

@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 
 from ..rules.expressions import DIVISIONS, Const, Expression, Op, Sym, evaluate, op, symbols
+from .linear import Budget
 
 _PLACE = re.compile(r"^(.*)\[(\d+)\]$")
 _SHIFTS = (0, 1, -1, 2, -2)
@@ -23,9 +24,10 @@ _MAX_DEFAULTS = 3
 
 
 class Hints:
-    """Expressions found for one API so far, most recently useful first."""
+    """Expressions found for one API so far, most recently useful first, and the API's budget for programs."""
 
     def __init__(self) -> None:
+        self.budget = Budget()
         self._known: list[Expression] = []
 
     def add(self, expression: Expression) -> None:

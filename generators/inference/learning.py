@@ -9,17 +9,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..rules.constraints import Constraint, holds
-from ..rules.expressions import Expression, Sym, evaluate
-from ..rules.rule import INDEX, Case
+from ..rules.expressions import Expression, Sym, Undefined, evaluate
+from ..rules.rule import INDEX, Case, shapes_of
 from .hints import Hints
 from .partials import Partial, Row, Shapes, columns
-from .shapes import MAX_ROWS, Table, dimension
+from .shapes import MAX_ROWS, Table, dimension, influence
 from .validity import learn
 
 # Numbers or ranks of outputs that differ between calls: more kinds than these have no readable condition.
 _MAX_CASES = 6
 # How often records that an expression gets wrong are added to those that it is searched with.
 _REPAIRS = 3
+# So many calls without empty tensors are enough to learn from them alone.
+_PLAIN = 4
+# Rows that are compared pair by pair.
+_COMPARED = 300
 _Key = tuple[int | None, ...]
 
 
@@ -49,6 +53,7 @@ class Learner:
         self._rng = np.random.default_rng(seed)
         self._symbols = structure.symbols
         self._floats = structure.floats
+        self._is_dim = [name in structure.dimensions for name in structure.symbols]
         self._tensors = tuple(
             tuple(f"{hole.name}[{index}]" for index in range(hole.rank)) for hole in structure.tensors
         )
@@ -58,21 +63,29 @@ class Learner:
     def learn(self, effort: int = 2) -> Model:
         """Learn from the rows that there are now. Raises nothing: a failure is the model's ``reason``."""
         valid = _distinct(self.partial.valid)
-        good = {row.values for row in valid}
-        invalid = [row for row in _distinct(self.partial.invalid) if row.values not in good]
+        # Operators treat empty tensors in ways of their own: what does not follow the rule there is left outside it.
+        plain = [row for row in valid if not self._empty(row)]
+        if len(plain) < min(_PLAIN, len(valid)):
+            plain = valid
         try:
             if self.partial.dynamic:
                 raise NoRule("shapes depend on the tensors' elements")
-            cases = self._cases(valid, effort)
+            cases = self._cases(plain, effort)
         except NoRule as error:
             self.model = Model(reason=str(error))
             return self.model
-        rows = valid + invalid
+        inside = [row for row in valid if _follows(row, cases, self._symbols)]
+        good = {row.values for row in inside}
+        outside = [row for row in _distinct(self.partial.invalid) + valid if row.values not in good]
+        rows = inside + outside
         values = columns(self._symbols, self._floats, rows)
-        mask = np.arange(len(rows)) < len(valid)
+        mask = np.arange(len(rows)) < len(inside)
         constraints, missed = learn(values, mask, self._symbols, self._tensors, _expressions(cases))
         self.model = Model(cases, constraints, unexplained=len(missed))
         return self.model
+
+    def _empty(self, row: Row) -> bool:
+        return any(value == 0 and flag for value, flag in zip(row.values, self._is_dim))
 
     def _cases(self, valid: Sequence[Row], effort: int) -> tuple[Case, ...]:
         groups: dict[_Key, list[Row]] = {}
@@ -153,6 +166,8 @@ class Learner:
         if self._failures.get(key, 0) >= 2:
             # What was searched for in vain twice is not found with a few more records.
             raise NoRule(_place(key))
+        few = {name: column[:_COMPARED] for name, column in values.items()}
+        relevant = influence(few, target[:_COMPARED])
         chosen = np.arange(len(rows))
         if len(rows) > MAX_ROWS:
             chosen = np.sort(self._rng.permutation(len(rows))[: MAX_ROWS - 8])
@@ -166,6 +181,8 @@ class Learner:
                 len(chosen),
                 self._tensors,
                 self._rng,
+                relevant,
+                self._hints.budget,
             )
             found = dimension(target[chosen], table, self._hints, place, effort)
             if found is None:
@@ -176,7 +193,7 @@ class Learner:
                 self._hints.add(found)
                 return found
             chosen = np.unique(np.concatenate([chosen, self._rng.permutation(wrong)[:12]]))
-        self._failures[key] = self._failures.get(key, 0) + 1
+        self._failures[key] = self._failures.get(key, 0) + (effort > 1)
         raise NoRule(_place(key))
 
     def predict(self, rows: Sequence[Row]) -> np.ndarray:
@@ -186,6 +203,14 @@ class Learner:
         for item in self.model.constraints:
             found &= np.broadcast_to(holds(item, values), found.shape)
         return found
+
+
+def _follows(row: Row, cases: tuple[Case, ...], symbols: Sequence[str]) -> bool:
+    """Whether a row's shapes are those of the cases."""
+    try:
+        return shapes_of(cases, dict(zip(symbols, row.values))) == row.shapes
+    except Undefined:
+        return False
 
 
 def random_for(seed: int, text: str) -> random.Random:

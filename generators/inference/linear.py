@@ -7,8 +7,10 @@ a mixed-integer program over a few records, to which records that the answer get
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -19,9 +21,26 @@ from ..rules.expressions import Const, Expression, Sym, op, total
 _MAX_COEFFICIENT = 8
 # Records that the first program sees, and how often those it gets wrong are added.
 _FIRST, _ROUNDS = 12, 5
-# A program that takes longer has too many monomials to find anything believable.
-_SECONDS = 0.4
-_MAX_MONOMIALS = 90
+# A program that branches more has too many monomials to find anything believable; the time is only a safeguard, for it
+# would make results depend on the machine's load.
+_NODES, _SECONDS = 30, 1.5
+_MAX_MONOMIALS = 110
+
+
+class Budget:
+    """Processor time that one API's programs may take: what is not found by then is hardly a rule that people can read."""
+
+    def __init__(self, seconds: float = 8.0):
+        self.left = seconds
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Count the time that passes inside."""
+        start = time.thread_time()
+        try:
+            yield
+        finally:
+            self.left -= time.thread_time() - start
 
 
 class Monomials:
@@ -54,23 +73,27 @@ def solve(
     low: np.ndarray,
     high: np.ndarray,
     rng: np.random.Generator,
+    budget: Budget,
 ) -> tuple[Expression, np.ndarray] | None:
-    """The cheapest integer combination with ``low <= Σ c·m <= high`` in every record, and its values."""
+    """The cheapest integer combination with ``low <= Σ c·m <= high`` in every record, and its values; None if there is
+    none, or the budget is spent."""
     rows, count = low.shape[0], len(monomials.terms)
     chosen = rng.permutation(rows)[:_FIRST]
     for _ in range(_ROUNDS):
+        if budget.left <= 0:
+            return None
         part = monomials.matrix[:, chosen].T.astype(float)
         # c = p - q with p, q >= 0 makes |c| linear.
         constraint = LinearConstraint(np.hstack([part, -part]), low[chosen], high[chosen])
         cost = np.concatenate([monomials.weights, monomials.weights * 1.01])
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), budget.spending():
             warnings.simplefilter("ignore")
             answer = milp(
                 cost,
                 constraints=constraint,
                 integrality=np.ones(2 * count),
                 bounds=Bounds(0, _MAX_COEFFICIENT),
-                options={"time_limit": _SECONDS},
+                options={"node_limit": _NODES, "time_limit": _SECONDS},
             )
         if answer.x is None:
             return None
@@ -96,12 +119,13 @@ def divided(
     monomials: Monomials,
     divisors: Sequence[tuple[Expression, np.ndarray]],
     rng: np.random.Generator,
+    budget: Budget,
 ) -> Expression | None:
     """``goal`` as a sum of monomials, rounded down after division by one of ``divisors`` (1: exactly)."""
     for divisor, values in divisors:
         if (values <= 0).any():
             continue
-        found = solve(monomials, goal * values, goal * values + values - 1, rng)
+        found = solve(monomials, goal * values, goal * values + values - 1, rng, budget)
         if found is not None:
             return found[0] if divisor == Const(1) else tidy(found[0], divisor)
     return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from functools import lru_cache
 
+import torch
+
 from misfold.programs.errors import UsageError
 
 from ..traces import signatures
@@ -18,7 +20,9 @@ def positional_names(call: Call) -> tuple[str, ...]:
         names = _own(call.function)
     else:
         names = ()
-        for signature in signatures.signatures(call.function):
+        # Functions of two results, chosen by an argument, do not tell their parameters; the longer one of them does.
+        known = signatures.signatures(call.function)
+        for signature in known or _dispatched(call.function):
             if signatures._bind(signature, call.args, dict(call.kwargs)) is not None:
                 names = tuple(item.name for item in signature if not item.keyword_only)
                 break
@@ -27,6 +31,15 @@ def positional_names(call: Call) -> tuple[str, ...]:
     if len(names) < count or taken & set(names[:count]):
         return tuple(f"arg{index}" for index in range(count))
     return names[:count]
+
+
+@lru_cache(maxsize=64)
+def _dispatched(function: str) -> tuple[signatures.Signature, ...]:
+    """The signature of the variant of a function that returns indices too."""
+    space, _, last = function.rpartition(".")
+    target = getattr(torch.nn.functional, f"{last}_with_indices", None) if space == "torch.nn.functional" else None
+    written = signatures._written(target) if target is not None else None
+    return () if written is None else (written,)
 
 
 @lru_cache(maxsize=64)

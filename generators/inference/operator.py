@@ -37,8 +37,8 @@ class Options:
     held-out sets."""
 
     seed: int = 0
-    rounds: int = 4
-    calls: int = 36
+    rounds: int = 5
+    calls: int = 30
     checks: int = 32
     #: partial operators of one operator, those with most records first
     partials: int = 64
@@ -154,21 +154,23 @@ def _ask(queries: Sequence[_Query]) -> Generator[list[Call], Labels, list[_Query
     for (work, row), (error, data, note) in zip(kept, labels, strict=True):
         if error.startswith(LEFT_OUT):
             continue
-        outputs = None if error else decode_outputs(data)
+        outputs = None if error else decode_outputs(_lists(data))
         answer = row_of(row.values, row.dtypes, outputs, error, note)
         if answer is not None:
             answers.append((work, answer))
     return answers
 
 
-def _fresh(work: _Work, count: int) -> list[_Query]:
-    """Calls near known ones that have not been tried."""
+def _fresh(work: _Work, count: int, guided: bool) -> list[_Query]:
+    """Calls near known ones that have not been tried. ``guided``: most are such as the model calls valid, if there are
+    any; otherwise the model has no say."""
     rule = work.types.rule
     assert rule is not None
     combinations = rule.combinations
     found: dict[tuple[Any, Any], Row] = {}
-    for _ in range(count * 4):
-        if len(found) >= count:
+    wanted = count * _CHOICE if guided and work.learner.model.constraints else count
+    for _ in range(wanted * 3):
+        if len(found) >= wanted:
             break
         values = work.sampler.draw(work.partial.valid)
         if values is None:
@@ -177,27 +179,61 @@ def _fresh(work: _Work, count: int) -> list[_Query]:
         dtypes = base if work.rng.random() < 0.7 or not combinations else work.rng.choice(combinations)
         if (values, dtypes) not in work.partial.seen and rule.accepts(dtypes):
             found.setdefault((values, dtypes), Row(values, dtypes))
-    return [(work, row) for row in found.values()]
+    rows = list(found.values())
+    if len(rows) > count:
+        valid = work.learner.predict(rows)
+        accepted = [row for row, flag in zip(rows, valid) if flag]
+        others = [row for row, flag in zip(rows, valid) if not flag]
+        share = max(int(count * _VALID_SHARE), count - len(others))
+        rows = accepted[:share] + others
+    return [(work, row) for row in rows[:count]]
+
+
+def _sweep(work: _Work) -> list[_Query]:
+    """Every symbol moved by itself."""
+    partial = work.partial
+    dtypes = partial.valid[0].dtypes
+    return [
+        (work, Row(values, dtypes))
+        for values in work.sampler.sweep(partial.valid)
+        if (values, dtypes) not in partial.seen
+    ]
+
+
+def _lists(data: Any) -> Any:
+    """Sequences that crossed the process boundary come back as tuples, where output data has lists."""
+    if isinstance(data, tuple | list):
+        return [_lists(item) for item in data]
+    return {key: _lists(item) for key, item in data.items()} if isinstance(data, dict) else data
+
+
+# Of so many times as many calls as are tried, the model chooses; this share is what it calls valid.
+_CHOICE, _VALID_SHARE = 5, 0.65
 
 
 def _rounds(works: Sequence[_Work], options: Options) -> Generator[list[Call], Labels, None]:
     """Learn, ask, and learn again where an answer was not foreseen."""
     for turn in range(options.rounds):
-        queries = [query for work in works if not work.done for query in _fresh(work, options.calls)]
+        queries = [query for work in works if not work.done for query in _fresh(work, options.calls, True)]
+        if turn == 0:
+            queries += [query for work in works for query in _sweep(work)]
         answers = yield from _ask(queries)
+        by_work: dict[int, list[Row]] = {}
+        for work, row in answers:
+            by_work.setdefault(id(work), []).append(row)
         surprised: set[int] = set()
         for work in works:
-            mine = [row for other, row in answers if other is work]
+            mine = by_work.get(id(work), [])
             if turn and not work.done and not _foreseen(work, mine):
                 surprised.add(id(work))
         for work, row in answers:
             _absorb(work, row)
         for work in works:
-            if work.done or (turn and id(work) not in surprised):
+            if work.done or (turn > 1 and id(work) not in surprised):
                 work.done = True
                 continue
-            work.learner.learn(effort=2)
-            work.done = not work.learner.model.cases and turn > 0
+            work.learner.learn(effort=min(turn, 2))
+            work.done = not work.learner.model.cases and turn > 1
 
 
 def _absorb(work: _Work, row: Row) -> None:
@@ -238,7 +274,7 @@ def _checked(works: Sequence[_Work], options: Options) -> Generator[list[Call], 
         if len(model.constraints) > 1:
             work.learner.model = without_implied(model, work.partial.structure)
     places = {id(work): index for index, work in enumerate(works)}
-    queries = [query for work in works if work.learner.model.cases for query in _fresh(work, 2 * options.checks)]
+    queries = [query for work in works if work.learner.model.cases for query in _fresh(work, 2 * options.checks, False)]
     answers = yield from _ask(queries)
     rows: dict[int, list[Row]] = {}
     for work, row in answers:

@@ -44,9 +44,11 @@ class Sampler:
             self._together(values, rng.choice((1, 1, 2, 3)))
         elif kind < 0.5:
             self._apart(values)
-        elif kind < 0.7:
+        elif kind < 0.68:
             for _ in range(rng.choice((1, 1, 2))):
                 self._single(values, rng.randrange(len(values)))
+        elif kind < 0.74:
+            self._trade(values)
         elif kind < 0.85:
             self._together(values, len(values))
             if rng.random() < 0.5:
@@ -58,6 +60,47 @@ class Sampler:
                     values[index] = other[index]
             self._together(values, 1)
         return self._checked(values)
+
+    def sweep(self, rows: Sequence[Row]) -> list[Values]:
+        """Every symbol moved by itself, from calls that leave room: what each one does shows."""
+        bases = sorted(rows, key=lambda row: (-len(set(row.values)), -min(max(row.values, default=0), 16)))[:1]
+        bases += [self._rng.choice(rows)]
+        found: dict[Values, None] = {}
+        for row in bases:
+            for index, value in enumerate(row.values):
+                if self._is_float[index]:
+                    steps: tuple[int | float, ...] = (0.0, 0.5, 1.0, 2.0, -1.0)
+                elif self._is_dim[index]:
+                    steps = (1, int(value) + 1, int(value) + 2, int(value) + 5)
+                else:
+                    steps = (0, 1, 2, 3, 4, int(value) + 1, -1)
+                for step in steps:
+                    values = list(row.values)
+                    values[index] = step
+                    checked = self._checked(values)
+                    if step != value and checked is not None:
+                        found.setdefault(checked)
+        return list(found)
+
+    def _trade(self, values: list[int | float]) -> None:
+        """Swap two sizes or two numbers, or move a factor from one to another: their product stays."""
+        rng = self._rng
+        same = [index for index, flag in enumerate(self._is_dim) if not self._is_float[index]]
+        if rng.random() < 0.7:
+            kind = rng.random() < 0.5
+            same = [index for index in same if self._is_dim[index] == kind] or same
+        if len(same) < 2:
+            self._single(values, rng.randrange(len(values)))
+            return
+        one, two = rng.sample(same, 2)
+        if rng.random() < 0.5:
+            values[one], values[two] = values[two], values[one]
+            return
+        for factor in (2, 3, 5):
+            if values[one] and values[one] % factor == 0:
+                values[one] = values[one] // factor
+                values[two] *= factor
+                return
 
     def _together(self, values: list[int | float], count: int) -> None:
         """Give other values to numbers that are equal, all of them at once."""
@@ -98,6 +141,8 @@ class Sampler:
             value = int(rng.choice([item for item, flag in zip(values, self._is_float) if not flag]))
         elif kind < 0.6:
             value *= 2
+        elif kind < 0.75:
+            value = 1
         else:
             value = rng.choice(SIZES if self._is_dim[index] else NUMBERS)
         values[index] = max(value, 0) if self._is_dim[index] else value

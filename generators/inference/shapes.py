@@ -18,8 +18,9 @@ import numpy as np
 
 from ..rules.expressions import Const, Expression, Op, Sym, evaluate, op, product, size
 from .hints import Hints
-from .linear import Monomials, divided, solve, tidy
-from .terms import Bank, bank, cheapest
+from .linear import Budget, Monomials, divided, solve, tidy
+from .terms import Bank, bank, cheapest, linear_hash
+from .windows import window
 
 # Records beyond these add time but hardly tell expressions apart; all are checked at the end.
 MAX_ROWS = 72
@@ -39,6 +40,9 @@ class Table:
     # Names of the tensors' dimensions, by tensor.
     tensors: tuple[tuple[str, ...], ...]
     rng: np.random.Generator
+    # Symbols that move the goal, or may: see ``influence``.
+    relevant: frozenset[str] = frozenset()
+    budget: Budget = field(default_factory=Budget)
     _bank: Bank | None = field(default=None, init=False)
     _monomials: dict[bool, Monomials] = field(default_factory=dict, init=False)
     _products: list[tuple[Expression, np.ndarray]] | None = field(default=None, init=False)
@@ -58,7 +62,7 @@ class Table:
         seen: dict[bytes, str] = {}
         for name in names:
             column = self.values[name]
-            if (column != column[0]).any():
+            if name in self.relevant and (column != column[0]).any():
                 seen.setdefault(column.tobytes(), name)
         return list(seen.values())[:limit]
 
@@ -84,6 +88,28 @@ class Table:
         return self._products
 
 
+def influence(values: dict[str, np.ndarray], goal: np.ndarray) -> frozenset[str]:
+    """Symbols that the goal may depend on: all but those that were seen to change alone, several times, without it."""
+    names = list(values)
+    if not names:
+        return frozenset()
+    matrix = np.array([values[name] for name in names]).T
+    differs = matrix[:, None, :] != matrix[None, :, :]
+    alone = differs.sum(axis=2) == 1
+    moved = (goal[:, None] != goal[None, :]) & alone
+    idle = []
+    for index, name in enumerate(names):
+        mine = differs[:, :, index]
+        # Every pair is counted twice.
+        if (mine & alone).sum() >= 2 * _PAIRS and not (mine & moved).any():
+            idle.append(name)
+    return frozenset(names) - frozenset(idle)
+
+
+# A quotient may not move with its dividend once or twice.
+_PAIRS = 3
+
+
 def dimension(goal: np.ndarray, table: Table, hints: Hints, place: int, effort: int = 2) -> Expression | None:
     """The expression for one output dimension (number ``place`` from the end, so negative), or None.
 
@@ -99,6 +125,9 @@ def dimension(goal: np.ndarray, table: Table, hints: Hints, place: int, effort: 
     if effort > 0:
         searches += [lambda: _product_terms(goal, table), lambda: _linear(goal, table, False)]
         searches.append(lambda: cheapest(_quotients(goal, table)))
+        searches.append(lambda: cheapest(_inverse_quotients(goal, table)))
+        # Windows come before sums of symbols: a sum fits by accident what a window explains.
+        searches.insert(2, lambda: _window(goal, table))
     if effort > 1:
         searches += [lambda: _linear(goal, table, True), lambda: _bounded(goal, table)]
     for search in searches:
@@ -140,18 +169,19 @@ def _tells(name: str, table: Table) -> bool:
 
 
 def _broadcast(goal: np.ndarray, table: Table, place: int) -> Expression | None:
-    """Sizes at the same place from the end of two or more tensors, broadcast, if no single one will do."""
-    names = [dims[place] for dims in table.tensors if len(dims) >= -place]
-    if len(names) < 2:
-        return None
-    for count in range(2, len(names) + 1):
-        for chosen in combinations(names, count):
-            expression: Expression = Sym(chosen[0])
-            for name in chosen[1:]:
-                expression = Op("broadcast", (expression, Sym(name)))
-            if (evaluate(expression, table.values) == goal).all():
-                needed = all((table.values[name] != goal).any() for name in chosen)
-                if needed:
+    """Sizes at the same place from the end of two or more tensors, broadcast, if no single one will do; the places may be
+    off by one or two where a dimension is reduced or added."""
+    for shift in (0, -1, 1, -2, 2):
+        names = [dims[place + shift] for dims in table.tensors if len(dims) >= -(place + shift) > 0]
+        for count in range(len(names), 1, -1):
+            # All of them first: what no record tells from all is rarely meant.
+            for chosen in combinations(names, count):
+                if any(np.array_equal(table.values[name], goal) for name in chosen):
+                    continue
+                expression: Expression = Sym(chosen[0])
+                for name in chosen[1:]:
+                    expression = Op("broadcast", (expression, Sym(name)))
+                if np.array_equal(evaluate(expression, table.values), goal):
                     return expression
     return None
 
@@ -162,8 +192,9 @@ def _banked(goal: np.ndarray, table: Table) -> Iterator[Expression]:
     goal_hash = (goal.astype(np.uint64) * terms.weights).sum(dtype=np.uint64)
     ones = terms.weights.sum(dtype=np.uint64)
     for shift in (0, 1, -1, 2):
-        wanted = goal_hash - np.uint64(shift % 2**64) * ones
-        place = int(terms.find(np.array([wanted], dtype=np.uint64))[0])
+        # Arrays wrap around modulo 2**64, as is wanted here.
+        wanted = np.array([goal_hash]) - np.array([shift % 2**64], dtype=np.uint64) * ones
+        place = int(terms.find(wanted)[0])
         if place >= 0:
             yield op("+", terms.term(place), shift)
             return
@@ -197,17 +228,22 @@ def _divisors(table: Table) -> list[tuple[Expression, np.ndarray]]:
     """What dimensions are divided by: integer arguments, small constants, dimensions; and products of two arguments."""
     numbers = [name for name in table.integers if name not in table.dimensions]
     found: list[tuple[Expression, np.ndarray]] = []
+    numbers = [name for name in numbers if name in table.relevant]
     names = [name for name in numbers if (table.values[name] > 0).all() and _tells(name, table)]
     found += [(Sym(name), table.values[name]) for name in names]
     found += [(Const(2), np.full(table.rows, 2))]
-    dims = [name for name in table.dimensions if (table.values[name] > 0).all() and _tells(name, table)]
+    dims = [
+        name
+        for name in table.dimensions
+        if name in table.relevant and (table.values[name] > 0).all() and _tells(name, table)
+    ]
     return found + [(Sym(name), table.values[name]) for name in dims[:6]]
 
 
 def _linear(goal: np.ndarray, table: Table, products: bool) -> Expression | None:
     one = (Const(1), np.ones(table.rows, dtype=np.int64))
     divisors = [one, *_divisors(table)] if len(np.unique(goal)) > 2 else [one]
-    return divided(goal, table.monomials(products), divisors, table.rng)
+    return divided(goal, table.monomials(products), divisors, table.rng, table.budget)
 
 
 def _quotients(goal: np.ndarray, table: Table) -> Iterator[Expression]:
@@ -224,6 +260,31 @@ def _quotients(goal: np.ndarray, table: Table) -> Iterator[Expression]:
                 yield op("+", op("//", terms.term(int(index)), divisor), shift)
             for index in up[:8]:
                 yield op("+", op("ceildiv", terms.term(int(index)), divisor), shift)
+
+
+def _window(goal: np.ndarray, table: Table) -> Expression | None:
+    lengths = [name for name in table.dimensions if name in table.relevant and _tells(name, table)]
+    numbers = [name for name in table.integers if name not in table.dimensions and name in table.relevant]
+    if not lengths or len(lengths) + len(numbers) > 12 or len(np.unique(goal)) < 3:
+        return None
+    return window(goal, table.values, lengths[:6], numbers[:9], lengths[:6])
+
+
+def _inverse_quotients(goal: np.ndarray, table: Table) -> Iterator[Expression]:
+    """``symbol // term`` and ``ceildiv(symbol, term)``."""
+    terms = table.bank
+    positive = np.flatnonzero((terms.matrix > 0).all(axis=1))
+    divisors = terms.matrix[positive]
+    for name in table.integers:
+        if not _tells(name, table):
+            continue
+        inside = table.values[name] - divisors * goal
+        for kind, fits in (
+            ("//", (inside >= 0) & (inside < divisors)),
+            ("ceildiv", (inside <= 0) & (inside > -divisors)),
+        ):
+            for index in np.flatnonzero(fits.all(axis=1))[:4]:
+                yield op(kind, Sym(name), terms.term(int(positive[index])))
 
 
 def _bounded(goal: np.ndarray, table: Table) -> Expression | None:
@@ -254,11 +315,33 @@ def _bounded(goal: np.ndarray, table: Table) -> Expression | None:
             for two, right in sides[place + 1 :]:
                 if ((np.minimum if upper else np.maximum)(left, right) == goal).all():
                     return op(name, one, two)
+        for one, left in sides[:10]:
+            for rest in _summed(goal, left != goal, terms):
+                if agrees(op(name, rest, one), goal, table):
+                    return op(name, rest, one)
         for one, left in sides[:2]:
             rest = _other_side(goal, left != goal, upper, table)
             if rest is not None:
                 return op(name, rest, one)
     return None
+
+
+def _summed(goal: np.ndarray, strict: np.ndarray, terms: Bank) -> Iterator[Expression]:
+    """Sums and differences of two terms that are the goal in the records of ``strict``."""
+    if strict.sum() < 3 or len(np.unique(goal[strict])) < 2:
+        return
+    part = Bank(
+        terms.matrix[:, strict],
+        linear_hash(terms.matrix[:, strict], terms.weights[strict]),
+        terms.weights[strict],
+        terms.makers,
+        terms.atoms,
+    )
+    wanted = linear_hash(goal[strict][None, :], part.weights)
+    for name, needed in (("+", wanted - part.hashes), ("-", wanted + part.hashes)):
+        places = part.find(needed)
+        for index in np.flatnonzero(places >= 0)[:12]:
+            yield op(name, part.term(int(places[index])), part.term(int(index)))
 
 
 def _other_side(goal: np.ndarray, strict: np.ndarray, upper: bool, table: Table) -> Expression | None:
@@ -272,7 +355,7 @@ def _other_side(goal: np.ndarray, strict: np.ndarray, upper: bool, table: Table)
             low, high = goal * values, goal * values + values - 1
             wide_low = np.where(strict | upper, low, -np.inf)
             wide_high = np.where(strict | (not upper), high, np.inf)
-            found = solve(monomials, wide_low, wide_high, table.rng)
+            found = solve(monomials, wide_low, wide_high, table.rng, table.budget)
             if found is not None:
                 return found[0] if divisor == Const(1) else tidy(found[0], divisor)
     return None

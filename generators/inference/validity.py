@@ -22,7 +22,7 @@ _MAX_TERMS = 64
 # Of the comparisons that hold in some valid calls, how many are paired to disjunctions.
 _MAX_HALVES = 120
 # A comparison's price in calls refused: simple ones win over complex ones that refuse a few more.
-_PRICE = 0.22
+_PRICE = 0.26
 # Bounds that numbers have, besides those that the calls show.
 _NICE = (0, 1, 2, -1)
 
@@ -151,7 +151,12 @@ def _terms(
 def _atoms(terms: Sequence[Expression], good: np.ndarray, bad: np.ndarray, dims: set[str]) -> _Atoms:
     """All comparisons of terms with bounds and with each other that refuse something and hold somewhere."""
     blocks: list[_Atoms] = []
-    sizes = np.array([size(term) for term in terms], dtype=float)
+    # A product of all sizes is one thing, the number of elements.
+    # The product of two numbers says at once what belongs into two constraints, and more than that.
+    numbers = {term.name for term in terms if isinstance(term, Sym)} - dims
+    sizes = np.array(
+        [2.0 if _is_product(term) else size(term) + (3.0 if _is_pair(term, numbers) else 0.0) for term in terms]
+    )
     everything = np.arange(len(terms))
 
     def add(
@@ -207,6 +212,18 @@ def _atoms(terms: Sequence[Expression], good: np.ndarray, bad: np.ndarray, dims:
             _divides(bad, first, second),
         )
     return _Atoms(*(np.concatenate([getattr(block, item.name) for block in blocks]) for item in fields(_Atoms)))
+
+
+def _is_product(term: Expression) -> bool:
+    if isinstance(term, Op) and term.name == "*":
+        return all(isinstance(item, Sym) or _is_product(item) for item in term.operands) and size(term) > 3
+    return False
+
+
+def _is_pair(term: Expression, numbers: set[str]) -> bool:
+    if not (isinstance(term, Op) and term.name in ("*", "+")):
+        return False
+    return all(isinstance(item, Sym) and item.name in numbers for item in term.operands)
 
 
 _ORDERS = (("<=", np.less_equal), (">=", np.greater_equal), ("<", np.less), (">", np.greater))

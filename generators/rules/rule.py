@@ -142,10 +142,7 @@ class Rule:
 
     def case(self, values: Symbols) -> Case:
         """The first case whose condition holds, or the last one."""
-        for case in self.cases[:-1]:
-            if all(holds(item, values) for item in case.when):
-                return case
-        return self.cases[-1]
+        return case_of(self.cases, values)
 
     def output_shapes(self, values: Symbols) -> tuple[tuple[int, ...] | None, ...]:
         """The outputs' shapes for a valid call; None for an output that is no tensor.
@@ -154,11 +151,7 @@ class Rule:
             Undefined: an expression divides by zero.
             KeyError: a symbol has no value.
         """
-        case = self.case(values)
-        if case.count is None:
-            return tuple(_shape(shape, values) for shape in case.shapes)
-        count = min(int(evaluate(case.count, values)), MAX_OUTPUTS)
-        return tuple(_shape(case.shapes[0], {**values, INDEX: index}) for index in range(count))
+        return shapes_of(self.cases, values)
 
     def output_types(self, values: Symbols, dtypes: Sequence[str]) -> tuple[TensorType | str, ...]:
         """Types of the outputs of a valid call, layout aside; ``int``, ``float``, ``bool`` or ``str`` for an output
@@ -237,6 +230,23 @@ class Rule:
 
 # No operator returns more tensors; a rule from a stranger must not exhaust memory.
 MAX_OUTPUTS = 4096
+
+
+def case_of(cases: Sequence[Case], values: Symbols) -> Case:
+    """The first case whose condition holds, or the last one."""
+    for case in cases[:-1]:
+        if all(holds(item, values) for item in case.when):
+            return case
+    return cases[-1]
+
+
+def shapes_of(cases: Sequence[Case], values: Symbols) -> tuple[tuple[int, ...] | None, ...]:
+    """Shapes of all outputs; errors as in ``Rule.output_shapes``."""
+    case = case_of(cases, values)
+    if case.count is None:
+        return tuple(_shape(shape, values) for shape in case.shapes)
+    count = max(min(int(evaluate(case.count, values)), MAX_OUTPUTS), 0)
+    return tuple(_shape(case.shapes[0], {**values, INDEX: index}) for index in range(count))
 
 
 def _shape(shape: tuple[Expression, ...] | None, values: Symbols) -> tuple[int, ...] | None:
