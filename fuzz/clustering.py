@@ -9,10 +9,12 @@ from rich.markup import escape
 
 from misfold.programs.case import parse_case
 from misfold.programs.kernel import is_kernel_case, parse_kernel_case
+from misfold.programs.kernel_tvmscript import is_tvmscript_case, parse_tvmscript_case
 from misfold.targets.outcome import Failure
 from misfold.triage.clusters import Cluster, Profile, clusters
 from misfold.triage.kernel_signature import kernel_patterns
 from misfold.triage.signature import SPOKEN, node_patterns, own_frames
+from misfold.triage.tvmscript import tvmscript_patterns
 
 from .store import Bug, Finding, Store
 
@@ -29,6 +31,8 @@ def profile(bug: Bug, finding: Finding) -> Profile:
     text = finding.reduced or finding.text
     if is_kernel_case(text):
         patterns = kernel_patterns(parse_kernel_case(text).function)
+    elif is_tvmscript_case(text):
+        patterns = tvmscript_patterns(parse_tvmscript_case(text).script)
     else:
         patterns = node_patterns(parse_case(text).graph)
     frames = own_frames(failure.frames, ()) if failure is not None else ()
