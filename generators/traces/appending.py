@@ -19,7 +19,7 @@ from misfold.programs.errors import UsageError
 from .storage import block
 
 # What differs in these makes another run.
-_SAME = ("kind", "format", "versions", "seed", "budget", "traces")
+_SAME = ("kind", "format", "versions", "seed", "budget", "traces")  # absent in both is the same
 
 
 class Appender:

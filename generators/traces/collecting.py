@@ -11,20 +11,26 @@ import gc
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from misfold.programs.hashing import text_hash
+
 from ..collect.processes import fork_map
+from .appending import Appender
 from .call import DYNAMIC, NEEDED, Call, Trial, decode_outputs
 from .errors import is_death
 from .executing import LEFT_OUT, Label
 from .labelling import Labeller
 from .onnx_nodes import PREFIX, onnx_sources
+from .script import versions
 from .signatures import canonical
 from .sources import Source, torch_sources
+from .storage import header
 from .structure import dtypes, structure
 
 # Traces of one structure: enough for its rule, few enough that databases with thousands of samples of one operator do
@@ -70,6 +76,7 @@ def collect_traces(
     only: str | None = None,
     progress: Progress | None = None,
     sources: Mapping[str, Source] | None = None,
+    keep: Path | None = None,
 ) -> Collection:
     """Trials of every call that the sources make (by default those of the installed torch), in normal form, without
     duplicates, sorted.
@@ -77,18 +84,23 @@ def collect_traces(
     ONNX's node tests are among the sources if onnx is installed.
 
     ``only`` restricts to sources whose name holds the text; ``progress`` is called with what is being done and how much
-    of it is done and to do. The same with the same ``PYTHONHASHSEED``: PyTorch's test data comes out of sets of text.
+    of it is done and to do. What sources made is kept in the file ``keep``, if one is named, so that a collection which
+    was killed goes on where it was. The same with the same ``PYTHONHASHSEED``: PyTorch's test data comes out of sets of
+    text.
 
     Raises:
         ImportError: PyTorch's test data needs ``expecttest`` and ``scipy``.
         TargetError: the isolated workers cannot be started.
+        UsageError: ``keep`` is a file of something else, or cannot be written.
     """
     torch.set_num_threads(1)  # forked children must not inherit thread pools
     warnings.simplefilter("ignore")
     every = {**torch_sources(), **onnx_sources()} if sources is None else sources
     chosen = {name: source for name, source in every.items() if only is None or only in name}
     found = Collection()
-    observed = _observe(chosen, jobs, found, progress)
+    head = header(versions(), traces=text_hash("\n".join(chosen)))
+    with Appender(keep, head) if keep is not None else nullcontext() as file:
+        observed = _observe(chosen, jobs, found, progress, file)
     with Labeller(jobs) as labeller:
         found.trials = settle(observed, labeller, found.dropped, progress)
     found.deaths = [trial for trial in found.trials if is_death(trial.error)]
@@ -96,33 +108,42 @@ def collect_traces(
 
 
 def _observe(
-    sources: Mapping[str, Source], jobs: int, found: Collection, progress: Progress | None
+    sources: Mapping[str, Source],
+    jobs: int,
+    found: Collection,
+    progress: Progress | None,
+    file: Appender | None,
 ) -> list[tuple[Trial, Call]]:
     """Trials in normal form as the sources saw them, each with the call as it was spelled."""
     names = list(sources)
     answers: dict[int, list[Any]] = {}
+    for mark, lines in file.blocks() if file is not None else ():
+        answers.update((index, line["observed"]) for index, line in zip(mark["mark"], lines))
     gc.collect()
     gc.freeze()  # else a collection in each child copies every page of objects
-    groups = [range(start, min(start + TOGETHER, len(names))) for start in range(0, len(names), TOGETHER)]
+    left = [index for index in range(len(names)) if index not in answers]
+    groups = [left[start : start + TOGETHER] for start in range(0, len(left), TOGETHER)]
     while groups:
 
         def work(group: Sequence[int]) -> Any:
             with seeding_the_processor_only():
                 return [observed_data(sources[names[index]]()) for index in group]
 
-        again: list[range] = []
+        again: list[list[int]] = []
         for result in fork_map(work, groups, jobs=jobs, seconds=SECONDS):
             group = groups[result.index]
             if result.failure is None:
                 answers.update(zip(group, result.data))
+                if file is not None:
+                    file.append([{"observed": data} for data in result.data], group, {})
             elif len(group) > 1:
                 # One of them took the others down.
-                again += [range(index, index + 1) for index in group]
+                again += [[index] for index in group]
             else:
                 found.failed[names[group[0]]] = result.failure.strip().splitlines()[-1]
             if progress is not None:
                 progress("observing", len(answers) + len(found.failed), len(names))
-        groups = sorted(again, key=lambda group: group[0])
+        groups = sorted(again)
     gc.unfreeze()
     merged: dict[tuple[Call, bool], tuple[Trial, Call]] = {}
     for index in sorted(answers):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from random import Random
 
@@ -11,7 +12,7 @@ import torch
 from misfold.generators.traces import Call, Trial, read
 from misfold.generators.traces.augmenting import augment, digest, donors
 from misfold.generators.traces.changes import CHANGES, MAX_ELEMENTS, change
-from misfold.generators.traces.collecting import observed_data, settle
+from misfold.generators.traces.collecting import collect_traces, observed_data, settle
 from misfold.generators.traces.drafts import Draft
 from misfold.generators.traces.executing import LEFT_OUT, label, prepare
 from misfold.generators.traces.labelling import Labeller
@@ -127,6 +128,31 @@ def test_sources_are_judged_once_more(labeller):
     assert found["torch.neg(float32[3])"].valid
     assert found["torch.add(float32[3], float32[2])"].error.startswith("RuntimeError: The size of tensor a (N)")
     assert dropped == {"a result of torch.complex64": 1}
+
+
+def test_collecting_goes_on_where_it_was_killed(tmp_path):
+    """Each source makes its trials once; one that takes its process down is told and costs the others nothing."""
+    marks = tmp_path / "marks"
+
+    def source(size):
+        def made():
+            with open(marks, "a") as file:
+                file.write(f"{size}\n")
+            if size == 3:
+                os.abort()
+            yield Trial(call("torch.neg", f"float32[{size}]"), parse_type(f"float32[{size}]"), origin="a")
+
+        return made
+
+    sources = {f"size {size}": source(size) for size in range(1, 12)}
+    keep = tmp_path / "kept.gz"
+    found = collect_traces(jobs=1, sources=sources, keep=keep)
+    assert sorted(next(trial.call.tensors()).shape[0] for trial in found.trials) == [1, 2, *range(4, 12)]
+    assert all(trial.valid for trial in found.trials) and list(found.failed) == ["size 3"]
+    assert found.summary()["functions"] == 1
+    marks.write_text("")
+    again = collect_traces(jobs=1, sources=sources, keep=keep)
+    assert again.trials == found.trials and marks.read_text() == "3\n"
 
 
 def test_few_trials_of_one_structure_are_kept():
