@@ -21,6 +21,8 @@ from misfold.targets import registry, running
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.protocol import Target
+from misfold.triage.known.issues import read_issues
+from misfold.triage.known.knowing import Knowledge, today
 
 from .coverage import worker
 from .coverage.reached import Reached
@@ -199,6 +201,7 @@ class Runner:
         self.pending: deque[Finding] = deque()
         self.unverified: deque[Bug] = deque()
         self.reached: Reached | None = None
+        self.knowledge = Knowledge()
         self.errors: list[BaseException] = []
         self.started = time.monotonic()
         self._numbers = threading.Lock()
@@ -218,6 +221,8 @@ class Runner:
         before = known.seconds
         if self.settings.coverage:
             self.reached = Reached(self.store, known, lambda: before + time.monotonic() - self.started)
+        issues = read_issues(Path(self.settings.known)) if self.settings.known else []
+        self.knowledge = Knowledge(issues, self.versions, today())
         self.done = self.store.finished_blocks(known)
         self.resumed = bool(self.done)
         self.cases_before = self.store.number_of_cases(known)
@@ -300,6 +305,7 @@ class Runner:
 
     def _lane(self, servers: Servers, number: int) -> None:
         lane = self.make_lane(servers, servers.scratch / f"lane-{number}")
+        lane.investigator.knowledge = self.knowledge
         try:
             while not self.stop.no_more():
                 lane.triage(self.settings.triage_share)

@@ -14,6 +14,8 @@ from misfold.programs.errors import StoreError
 from misfold.programs.files import write_case
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
+from misfold.triage.known.issues import Call, Failing
+from misfold.triage.known.knowing import Knowledge, calls_of
 from misfold.triage.reduce.search import Bounds
 from misfold.triage.script import describe, export_script, run_script
 from misfold.triage.signature import SPOKEN, error_signature, node_patterns, silent_signature, title
@@ -62,6 +64,8 @@ class Investigator:
         self.versions, self.clock, self.stopping = versions, clock, stopping
         #: Bugs whose script has not been run by itself yet.
         self.unverified = unverified
+        #: What need not be found again.
+        self.knowledge = Knowledge()
         #: Findings that were met while others were reduced, to be investigated as well.
         self.met: deque[Finding] = deque()
 
@@ -101,6 +105,8 @@ class Investigator:
             # Looking into a hang takes minutes; one more that looks alike can wait for a person.
             enough = ESTABLISHED_SPOKEN if finding.kind == "hang" else ESTABLISHED_SILENT
             bug = self.store.bug_within(target, finding.kind, self.patterns(case))
+        if self._known(finding, finding.kind, spoken, finding.explanation, case):
+            return "known"
         if bug is not None and self.store.count_findings(bug, "confirmed") >= enough:
             why = f"not investigated: looks like B{bug.id}, which is confirmed"
             self.store.file_under_bug(finding, bug.signature, bug.title, self.clock())
@@ -119,6 +125,8 @@ class Investigator:
             signature = spoken = error_signature(target, outcome.kind, outcome.failure, own)
         else:
             signature = self.silent_signature(reduced, result)
+        if self._known(finding, outcome.kind, signature, verdict.explanation, reduced.case):
+            return "known"
         name = self.title(reduced)
         status = self._settle(
             finding,
@@ -166,6 +174,17 @@ class Investigator:
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror}") from error
         self.write_case(reduced.case, folder / f"B{bug.id}")
+
+    def _known(self, finding: Finding, kind: str, signature: str, message: str, case: Any) -> bool:
+        """Put a finding aside if it is a known issue."""
+        kind = "wrong" if kind == "values" else kind
+        found = Failing(finding.target, kind, signature, message, self.calls(case), self.versions)
+        issue = self.knowledge.explain(found)
+        if issue is None:
+            return False
+        words = f"known: {issue.title}" + (f" ({issue.link})" if issue.link else "")
+        self._settle(finding, status="known", evidence=[{"what": words}])
+        return True
 
     def _settle(self, finding: Finding, *, status: str, **columns: Any) -> str:
         self.store.settle_finding(finding, status=status, **columns)
@@ -252,6 +271,10 @@ class Investigator:
     def patterns(self, case: Any) -> list[str]:
         """What programs that may show the same bug have in common."""
         return node_patterns(case.graph)
+
+    def calls(self, case: Any) -> tuple[Call, ...]:
+        """A program's calls, as known issues look at them."""
+        return calls_of(case.graph)
 
     def silent_signature(self, reduced: Examination, result: Reduced) -> str:
         """Signature of a failure without a message."""

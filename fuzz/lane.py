@@ -197,7 +197,12 @@ class Lane(Triage):
         takes: list[Made] = []
         for item in made:
             missing = None if support is None else support.refused(item.case.graph)
-            if missing is None:
+            issue = None if missing is not None else self.investigator.knowledge.spare(target, item.case.graph)
+            if issue is not None:
+                outcome = Outcome("rejected", failure=Failure("known-issue", issue.title))
+                rows.append(self._row(target, "-", item, outcome, "ok"))
+                self.tally.count(target, outcome, _NOT_TAKEN)
+            elif missing is None:
                 takes.append(item)
             else:
                 outcome = Outcome(

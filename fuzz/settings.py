@@ -43,8 +43,8 @@ class Settings:
     ``seed`` decides every case and pipeline. ``time`` (seconds) and ``count`` (cases) end a run; either may be None.
     ``generator`` holds the generator's options as data. ``case_seconds`` is the limit per case and target,
     ``memory`` the bytes a worker may take above its fork server. ``coverage`` names what is watched (``auto``: what
-    suits the targets; see ``coverage.sources``). ``kernels``: programs are kernels, not graphs; ``loop`` holds what
-    differs from the defaults of ``joint.settings.LoopSettings``.
+    suits the targets; see ``coverage.sources``). ``known`` is the file of known issues. ``kernels``: programs are
+    kernels, not graphs; ``loop`` holds what differs from the defaults of ``joint.settings.LoopSettings``.
     """
 
     seed: int
@@ -58,12 +58,13 @@ class Settings:
     pipelines: tuple[str, ...] = ()
     triage_share: float = 0.35
     coverage: tuple[str, ...] = ()
+    known: str | None = None
     kernels: bool = False
     loop: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
 
     #: Settings that a resumed run may change: they do not decide what a case is.
-    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share", "coverage")
+    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share", "coverage", "known")
 
     def to_data(self) -> dict[str, Any]:
         """As plain data."""

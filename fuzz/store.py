@@ -43,8 +43,8 @@ SCHEMA = 4
 FILE = "campaign.sqlite"
 
 #: What a finding can be: not yet confirmed; 3 of 3 in fresh processes; not every time; a wrong value that further
-#: inputs did not support; one more of a bug that has its confirmed findings already.
-STATUSES = ("new", "confirmed", "flaky", "suspect", "duplicate")
+#: inputs did not support; one more of a bug that has its confirmed findings already; a known issue.
+STATUSES = ("new", "confirmed", "flaky", "suspect", "duplicate", "known")
 
 
 class Base(DeclarativeBase):
@@ -73,7 +73,7 @@ class Block(Base):
 
 
 class CaseRow(Base):
-    """A case that was made; its ``text`` (see ``texts``) where seed and index of the case alone do not make it again."""
+    """A case that was made; its ``text`` (see ``texts``) where seed and index alone do not make it again."""
 
     __tablename__ = "cases"
     __table_args__ = (UniqueConstraint("campaign_id", "index"),)

@@ -109,6 +109,10 @@ def run(
     no_coverage: Annotated[
         bool, typer.Option("--no-coverage", help="Watch nothing. Programs of operators are all generated then.")
     ] = False,
+    known: Annotated[
+        Path | None,
+        typer.Option("--known", help="A file of known issues: counted, not investigated, and steered around."),
+    ] = None,
     case_seconds: Annotated[
         float, typer.Option("--case-seconds", min=1, help="Time limit per case and target.")
     ] = 30.0,
@@ -158,6 +162,7 @@ def run(
         memory=memory * 2**20,
         pipelines=split(pipelines) or (old.pipelines if old else ()),
         coverage=old.coverage if old and coverage is None and not no_coverage else watched,
+        known=str(known.absolute()) if known is not None else (old.known if old else None),
         kernels=kernels,
         loop=choices,
         generator=generator or (old.generator if old else {}),
@@ -230,6 +235,16 @@ def campaign(settings: Settings, folder: Path) -> None:
         raise typer.Exit(130)
 
 
+def known_lines(runner: Runner) -> list[str]:
+    """What this run had to do with known issues, one line each that it met."""
+    known = runner.knowledge
+    titles = dict.fromkeys([*known.explained, *known.spared])
+    return [
+        f"known: {title}: {known.explained[title]} findings, {known.spared[title]} programs kept from the target"
+        for title in titles
+    ]
+
+
 def summary(console: Console, runner: Runner) -> None:
     """The closing summary."""
     store = Store(runner.folder)
@@ -264,6 +279,8 @@ def summary(console: Console, runner: Runner) -> None:
         for name, reason in runner.reached.unavailable.items():
             console.print(f"  [yellow]{escape(name)} does not work here: {escape(reason)}[/yellow]")
     console.print(f"findings: {status_line(items)}")
+    for line in known_lines(runner):
+        console.print(f"  {escape(line)}")
     if bugs:
         console.print(f"\n[bold]{len(bugs)} bugs[/bold]")
         console.print(bug_table(store, bugs), soft_wrap=False)

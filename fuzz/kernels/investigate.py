@@ -10,6 +10,7 @@ from misfold.programs.kernel import KernelCase
 from misfold.programs.kernel_tvmscript import TVMScriptCase, parse_any_kernel
 from misfold.triage.kernel_script import export_kernel_script
 from misfold.triage.kernel_signature import kernel_patterns, kernel_title, silent_kernel_signature
+from misfold.triage.known.issues import Call
 from misfold.triage.script import run_script
 from misfold.triage.tvmscript import tvmscript_patterns, tvmscript_title
 
@@ -30,6 +31,9 @@ class KernelInvestigator(Investigator):
 
     def patterns(self, case: Any) -> list[str]:
         return tvmscript_patterns(case.script) if isinstance(case, TVMScriptCase) else kernel_patterns(case.function)
+
+    def calls(self, case: Any) -> tuple[Call, ...]:
+        return tuple([Call(pattern) for pattern in self.patterns(case)])
 
     def silent_signature(self, reduced: Examination, result: Reduced) -> str:
         patterns = self.patterns(result.normal)

@@ -24,8 +24,11 @@ def calls_of(graph: Graph) -> tuple[Call, ...]:
 class Knowledge:
     """The issues that are current for the installed versions, with counts of what they explained and kept away."""
 
-    def __init__(self, issues: Iterable[Issue], versions: Mapping[str, str], today: date):
-        self.issues: Sequence[Issue] = [one for one in issues if one.current(today, versions)]
+    def __init__(
+        self, issues: Iterable[Issue] = (), versions: Mapping[str, str] | None = None, today: date | None = None
+    ):
+        day = today or date.today()
+        self.issues: Sequence[Issue] = [one for one in issues if one.current(day, versions or {})]
         #: by title: findings that are the issue, and programs that a target was spared
         self.explained: Counter[str] = Counter()
         self.spared: Counter[str] = Counter()
