@@ -105,6 +105,18 @@ def _flipped(item: torch.Tensor) -> torch.Tensor | None:
     return flat.reshape(item.shape)
 
 
+def shifted_bias(node: Node, call: Call, env: Tensors) -> list[torch.Tensor] | None:
+    """A vector that is added, or is the bias of a product, with its elements moved on by one."""
+    name = base_name(node.op)
+    if name not in ("add", "addmm", "linear", "conv1d", "conv2d", "conv3d", "baddbmm", "layer_norm", "sub"):
+        return None
+    for use in reversed(node.uses):
+        item = env[use]
+        if item.dim() == 1 and item.shape[0] > 1 and not item.requires_grad:
+            return call({**env, use: item.roll(1)})
+    return None
+
+
 def swapped_operands(node: Node, call: Call, env: Tensors) -> list[torch.Tensor] | None:
     """A binary operator with its operands exchanged."""
     if base_name(node.op) not in _ORDERED or len(node.args) < 2:
@@ -135,6 +147,7 @@ FAULTS: dict[str, Fault] = {
     "stale element": _elementwise(_stale),
     "shifted by one": _elementwise(_shifted),
     "lost tail": _elementwise(_lost_tail),
+    "shifted bias": shifted_bias,
     "swapped operands": swapped_operands,
     "wrong rounding": wrong_rounding,
     "coarser intermediate": _elementwise(_coarse),

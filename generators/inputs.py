@@ -41,8 +41,17 @@ class Mode:
         return Mode(exact, edges and not exact, zero, gradient, special and not exact)
 
 
+def _fractions(low: float, high: float) -> Recipe | None:
+    """Halves, else quarters, … inside a range, as exact as integers; None where even 16ths are too coarse."""
+    for step in (2, 4, 8, 16):
+        values = [item / step for item in range(ceil(low * step), floor(high * step) + 1)]
+        if len(values) > 1:
+            return {"draw": "values", "values": values[:16]}
+    return None
+
+
 def small_integers(recipe: Recipe, is_float: bool) -> Recipe | None:
-    """Small integers inside a recipe's domain, or None where it holds none."""
+    """Small integers inside a recipe's domain, simple fractions where it is too narrow for them, or None."""
     kind = recipe["draw"]
     if not is_float or kind == "integers":
         return recipe
@@ -50,7 +59,9 @@ def small_integers(recipe: Recipe, is_float: bool) -> Recipe | None:
         return {"draw": "integers", "low": -4, "high": 4}
     if kind == "uniform":
         low, high = ceil(recipe["low"]), floor(recipe["high"])
-        return {"draw": "integers", "low": low, "high": high} if low <= high else None
+        if low < high:
+            return {"draw": "integers", "low": low, "high": high}
+        return _fractions(recipe["low"], recipe["high"])
     if kind in ("values", "constant"):
         values = recipe.get("values", [recipe.get("value", 0)])
         return recipe if all(float(item).is_integer() for item in values) else None

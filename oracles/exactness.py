@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from misfold.programs.arguments import Argument
+from misfold.programs.arguments import Argument, Ref
 from misfold.programs.graph import Node
 
 from .calls import Call, Tensors
@@ -112,11 +112,67 @@ def exact_result(
         ok, reason = _bounded(node, name, call, inputs, program, wide)
         if reason:
             return False, reason
+    elif name in FIXED_POINTS:
+        ok = not node.kwargs and len(node.args) == 1 and _at(inputs[node.uses[0]], FIXED_POINTS[name])
+    elif name == "sqrt":
+        # IEEE 754 has it correctly rounded, so that the roots of squares are exact
+        ok = all(item.dtype in SIGNIFICAND and held(item, program[0].dtype) for item in (*inputs.values(), *wide))
+        ok = ok and bool((wide[0] * wide[0] == inputs[node.uses[0]]).all())
+    elif name in ("prod", "cumprod"):
+        ok = _whole_product(call, inputs, program)
+    elif name == "pow":
+        ok = _power(node, inputs, program)
     elif name in INTEGER:
         ok = not any(item.is_floating_point() for item in (*inputs.values(), *wide))
     else:
         ok = False
     return ok and all(map(same_values, program, wide)), None
+
+
+#: Functions of one element, and the element at which every implementation gives its exact value: series and
+#: polynomials end there in their constant term, and definitions through exponentials cancel to the bit.
+FIXED_POINTS = {
+    **dict.fromkeys(
+        """
+        arcsinh arctan arctanh asin arcsin asinh atan atanh cos cosh exp expit expm1 log1p sigmoid silu sin sinh
+        tan tanh
+        """.split(),
+        0.0,
+    ),
+    **dict.fromkeys("log log10 log2".split(), 1.0),
+}
+
+
+def _at(item: torch.Tensor, point: float) -> bool:
+    return item.is_floating_point() and bool((item == point).all())
+
+
+def held(item: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Whether a float64 tensor's elements are numbers of a type."""
+    return dtype in SIGNIFICAND and torch.equal(item.to(dtype).double(), item)
+
+
+def _whole_product(call: Call, inputs: Tensors, program: Sequence[torch.Tensor]) -> bool:
+    # Zeros aside, partial products of whole numbers are no larger than the product of those that are not less than one.
+    if len(inputs) != 1 or not program or not program[0].is_floating_point():
+        return False
+    ((name, item),) = inputs.items()
+    if not item.is_floating_point() or not torch.equal(item, item.round()):
+        return False
+    with torch.no_grad():
+        largest = call({name: item.detach().abs().clamp_min(1.0)})[0]
+    return not largest.numel() or float(largest.max()) <= _limit(program[0].dtype, 0)
+
+
+def _power(node: Node, inputs: Tensors, program: Sequence[torch.Tensor]) -> bool:
+    """Squares and cubes are products everywhere."""
+    power = node.args[1] if len(node.args) == 2 else None
+    if type(power) not in (int, float) or power not in (1, 2, 3) or not program[0].is_floating_point():
+        return False
+    grid = grid_of(inputs[node.uses[0]])
+    if grid is None:
+        return False
+    return grid.largest ** int(power) <= _limit(program[0].dtype, grid.quantum * int(power))
 
 
 def accumulates(node: Node, name: str) -> bool:
@@ -168,7 +224,7 @@ def _bounded(
         # Only sums keep the grid; a product's grid is the product, so add up all that is below the integers.
         quantum = sum(grid.quantum for grid in known) * (2 if name in ("square", "addcmul") else 1)
     if name in ("div", "divide", "true_divide"):
-        exact, largest = _division(node, result, known)
+        exact, largest = _division(node, result, known, data)
         return exact and largest <= _limit(result.dtype, 2 * FINEST), None
     if name in SUM or name == "mean":
         if name == "mean":
@@ -197,9 +253,16 @@ def _scales(node: Node) -> list[Argument]:
     return [node.kwargs[key] for key in ("alpha", "beta") if key in node.kwargs]
 
 
-def _division(node: Node, result: torch.Tensor, grids: list[Grid]) -> tuple[bool, float]:
+def _division(node: Node, result: torch.Tensor, grids: list[Grid], data: Sequence[torch.Tensor]) -> tuple[bool, float]:
     # A power of two as divisor is the only division that is exact in advance, as quotient or as reciprocal.
     divisor = node.args[1] if len(node.args) == 2 else None
+    if isinstance(divisor, Ref) and len(data) == 2 and not node.kwargs and result.is_floating_point():
+        # a tensor of powers of two
+        size = data[1].detach().double().abs()
+        if not size.numel() or not bool((size.frexp().mantissa == 0.5).all()):
+            return False, 0.0
+        low, high = float(size.min()), float(size.max())
+        return low >= 2.0**FINEST and high <= 2.0**-FINEST, grids[0].largest / min(low, 1.0)
     if not isinstance(divisor, int | float) or isinstance(divisor, bool) or divisor == 0 or node.kwargs:
         return False, 0.0
     mantissa, exponent = math.frexp(divisor)

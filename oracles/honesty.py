@@ -90,9 +90,10 @@ def _chains(inputs: list[Array], random: np.random.Generator, kind: type) -> Ite
     yield "rounded", ((((x * y).astype(kind) + z) - x) * c / (np.abs(y) + one)).astype(kind)
     wide = [item.astype(np.float64) for item in inputs]
     yield "wide", (((wide[0] * wide[1] + wide[2]) - wide[0]) * 0.3 / (np.abs(wide[1]) + 1)).astype(kind)
-    yield "wide with a rounded constant", (
-        ((wide[0] * wide[1] + wide[2]) - wide[0]) * float(c) / (np.abs(wide[1]) + 1)
-    ).astype(kind)
+    yield (
+        "wide with a rounded constant",
+        (((wide[0] * wide[1] + wide[2]) - wide[0]) * float(c) / (np.abs(wide[1]) + 1)).astype(kind),
+    )
     fused = (wide[0] * wide[1] + wide[2]).astype(kind)
     inverse = (one / (np.abs(y) + one)).astype(kind)
     yield "fused, by the reciprocal", ((fused - x).astype(kind) * (c * inverse).astype(kind)).astype(kind)
@@ -117,7 +118,7 @@ def _functions(inputs: list[Array], random: np.random.Generator, kind: type) -> 
 
 
 def _moderate(x: Array, kind: type) -> bool:
-    """Whether sums of exponentials fit: one that overflows, or is lost to underflow, is no honest way to go about it."""
+    """Whether sums of exponentials fit: to let one overflow, or vanish, is no honest way to go about it."""
     low, high = float(x.min()), float(x.max())
     return high + math.log(x.shape[-1]) < math.log(np.finfo(kind).max) and low > math.log(np.finfo(kind).tiny)
 
@@ -193,7 +194,10 @@ def _variances(inputs: list[Array], random: np.random.Generator, kind: type) -> 
     for order in ORDERS:
         mean = (total(x, order, random, kind) / kind(count)).astype(kind)
         off = (x - mean[..., None]).astype(kind)
-        yield f"{order}, two passes", (total((off * off).astype(kind), order, random, kind) / kind(count - 1)).astype(kind)
+        yield (
+            f"{order}, two passes",
+            (total((off * off).astype(kind), order, random, kind) / kind(count - 1)).astype(kind),
+        )
         square = total((x * x).astype(kind), order, random, kind)
         single = ((square - (mean * mean * kind(count)).astype(kind)) / kind(count - 1)).astype(kind)
         yield f"{order}, one pass", single
@@ -247,9 +251,7 @@ FAMILIES: Mapping[str, Family] = {
         _functions,
     ),
     "softmax": Family("v0 = torch.softmax(x0, -1)", ((4, 17),), _softmaxes),
-    "layer norm": Family(
-        "v0 = torch.nn.functional.layer_norm(x0, (23,), x1, x2)", ((4, 23), (23,), (23,)), _norms
-    ),
+    "layer norm": Family("v0 = torch.nn.functional.layer_norm(x0, (23,), x1, x2)", ((4, 23), (23,), (23,)), _norms),
     "attention": Family(
         "v0 = torch.nn.functional.scaled_dot_product_attention(x0, x1, x2)",
         ((1, 1, 5, 8), (1, 1, 9, 8), (1, 1, 9, 8)),

@@ -212,6 +212,26 @@ def _storages(item: Any) -> set[int]:
     return found
 
 
+def uncovered(graph: Graph, inputs: Sequence[torch.Tensor]) -> list[str]:
+    """Public operators of a graph's calls that have parts without a rule, call by call.
+
+    Draws of random numbers are none, and neither are calls whose operands alone are in the way.
+    """
+    env = {value.name: item.detach() for value, item in zip(graph.inputs, inputs, strict=True)}
+    found = []
+    for node, call in zip(graph.nodes, make_calls(graph), strict=True):
+        assert isinstance(call, Call), "only widening can fail"
+        mode = Analysis()
+        for item in env.values():
+            mode.memory.give(item)
+        with torch.no_grad(), mode:
+            results = call(env)
+        if mode.missing or base_name(node.op) in NO_BOUND:
+            found.append(node.op)
+        env.update(zip((value.name for value in node.outputs), results, strict=False))
+    return found
+
+
 @dataclass(frozen=True)
 class Analysed:
     """What the analysis of a graph gave: shadows of its values by name, and the operators that have no rule."""

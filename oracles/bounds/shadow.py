@@ -75,6 +75,8 @@ def denormal_error(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | No
     if not normal or not value.numel():
         return None
     size = value.abs()
+    if float(size.min()) >= normal:
+        return None
     small = (size < normal) & (size > 0)
     return size.where(small, 0.0) if bool(small.any()) else None
 
@@ -131,6 +133,8 @@ class _Cell:
     dtype: torch.dtype
     elements: int
     lost: str | None = None
+    #: As it was made, with the shape and strides that it was made in.
+    made: tuple[torch.Size, tuple[int, ...], Shadow] | None = None
 
 
 class Memory:
@@ -172,6 +176,8 @@ class Memory:
         if own.is_conj() or own.is_neg():
             raise Undecided("lazily conjugated or negated")
         geometry = own.shape, own.stride(), own.storage_offset()
+        if cell.made is not None and geometry[:2] == cell.made[:2] and not geometry[2]:
+            return cell.made[2]
         error = None if cell.error is None else cell.error.as_strided(*geometry)
         return Shadow(cell.value.as_strided(*geometry), error, own.dtype, cell.lost)
 
@@ -192,8 +198,13 @@ class Memory:
         if not own.numel():
             return
         elements = own.untyped_storage().nbytes() // own.element_size()
+        made = None
         if own.is_contiguous() and elements == own.numel():
             value, error = _flat(shadow.value, own), _flat(shadow.error, own)
+            if not own.storage_offset():
+                shape = own.shape
+                whole = Shadow(value.view(shape), None if error is None else error.view(shape), own.dtype, shadow.lost)
+                made = shape, own.stride(), whole
         else:
             geometry = own.shape, own.stride(), own.storage_offset()
             value = torch.zeros(elements, dtype=shadow.value.dtype)
@@ -202,7 +213,7 @@ class Memory:
             if shadow.error is not None:
                 error = torch.zeros(elements, dtype=torch.float64)
                 error.as_strided(*geometry).copy_(shadow.error)
-        self._cells[own.untyped_storage().data_ptr()] = _Cell(value, error, own.dtype, elements, shadow.lost)
+        self._cells[own.untyped_storage().data_ptr()] = _Cell(value, error, own.dtype, elements, shadow.lost, made)
         self._alive.append(own)
 
     def write(self, own: torch.Tensor, shadow: Shadow) -> None:
@@ -214,8 +225,9 @@ class Memory:
         if cell.dtype is not own.dtype:
             shadow = unknown(own, "the bits are written as another type")
             cell.error = torch.full((cell.elements,), INF, dtype=torch.float64)
-            cell.lost = shadow.lost
+            cell.lost, cell.made = shadow.lost, None
             return
+        cell.made = None
         cell.lost = shadow.lost if cell.lost is None or cell.elements == own.numel() else cell.lost
         # A shadow may be shared with that of another tensor that was made of it.
         cell.value = cell.value.clone()
