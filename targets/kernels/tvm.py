@@ -26,7 +26,14 @@ from misfold.targets.options import check_pipeline, unknown
 from misfold.targets.packages import missing_packages, package_versions
 
 from .protocol import CompileError, KernelExecutable, KernelTarget, PassSpace
-from .tvm_pipelines import DEFAULT, PASS_SPACE, PIPELINES, REQUIRED, REQUIRED_WITH_BLOCKS
+from .tvm_pipelines import (
+    DEFAULT,
+    PASS_SPACE,
+    PASS_SPACE_WITHOUT_BLOCKS,
+    PIPELINES,
+    REQUIRED,
+    REQUIRED_WITH_BLOCKS,
+)
 
 _OPTIONS: dict[str, type] = {
     "target": dict,  # options of TVM's llvm target
@@ -102,7 +109,7 @@ class TVM(KernelTarget):
 
     def unmet(self, names: Sequence[str], script: bool) -> str | None:
         if not script:
-            return self.pass_space().unmet(names)
+            return PASS_SPACE_WITHOUT_BLOCKS.unmet(names)
         return PASS_SPACE.unmet([name for name, _ in completed([(name, {}) for name in names], REQUIRED_WITH_BLOCKS)])
 
     def _compiled(

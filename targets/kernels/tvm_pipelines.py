@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
+from importlib.resources import files
 
 from misfold.programs.pipeline import Pipeline
 
@@ -59,7 +62,9 @@ _PARAMETERS: Mapping[str, Mapping[str, tuple[object, ...]]] = {
     "tirx.NarrowDataType": {"target_bits": (32, 64)},
     "tirx.VectorizeLoop": {"enable_vectorize": (True, False)},
 }
-_AFTER: Mapping[str, tuple[str, ...]] = {
+#: What passes need that have nothing to do before it, or do something silently wrong: from TVM's sources, for all
+#: programs.
+_STATED: Mapping[str, tuple[str, ...]] = {
     "tirx.StorageRewrite": ("tirx.VectorizeLoop", "tirx.FlattenBuffer"),
     "tirx.NarrowDataType": ("tirx.FlattenBuffer",),
     "tirx.ForceNarrowIndexToInt32": ("tirx.FlattenBuffer",),
@@ -71,6 +76,20 @@ _AFTER: Mapping[str, tuple[str, ...]] = {
     "CompactBufferAllocation": ("ConvertBlocksToOpaque", "PlanAndUpdateBufferAllocationLocation"),
     "LowerOpaqueBlock": ("ConvertBlocksToOpaque",),
     "tirx.PointerValueTypeRewrite": ("tirx.FlattenBuffer",),
+}
+#: Where a pass raises, dies, or leaves what is not well-formed, on programs with blocks: measured.
+PREREQUISITES = "tvm_prerequisites.json"
+
+
+def _measured() -> Mapping[str, tuple[str, ...]]:
+    """Relations as ``PassSpace.after`` out of the file that ``misfold.fuzz.kernels.prerequisites`` makes."""
+    data = json.loads(files(__package__).joinpath(PREREQUISITES).read_text(encoding="utf-8"))
+    return {name: (entry["after"]["pass"],) for name, entry in data["passes"].items() if "after" in entry}
+
+
+_MEASURED = _measured()
+_AFTER: Mapping[str, tuple[str, ...]] = {
+    name: tuple(dict.fromkeys((*_STATED.get(name, ()), *_MEASURED.get(name, ())))) for name in (*DEFAULT, *_FURTHER)
 }
 _CONFIGS: tuple[dict[str, object], ...] = (
     {},
@@ -96,6 +115,8 @@ PASS_SPACE = PassSpace(
     _AFTER,
     ("CanonicalizeLoop",),
 )
+#: The same for programs without blocks: passes that lower these have nothing to do there, and nothing needs them.
+PASS_SPACE_WITHOUT_BLOCKS = replace(PASS_SPACE, after=_STATED)
 
 
 def listed(*names: str) -> tuple[tuple[str, Mapping[str, object]], ...]:

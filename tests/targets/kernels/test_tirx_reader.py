@@ -133,3 +133,14 @@ def test_lists_of_passes_are_completed_in_the_default_order():
     assert set(names) == {"tirx.UnrollLoop", "tirx.Simplify", *REQUIRED_WITH_BLOCKS}
     ordered = [name for name in names if name in DEFAULT]
     assert ordered == sorted(ordered, key=DEFAULT.index)
+
+
+def test_what_passes_need_was_measured_on_this_side_of_the_default_order():
+    from misfold.targets.kernels.tvm_pipelines import PASS_SPACE
+
+    assert PASS_SPACE.unmet(DEFAULT) is None
+    for name, needed in PASS_SPACE.after.items():
+        if name in DEFAULT:
+            assert all(DEFAULT.index(one) < DEFAULT.index(name) for one in needed)
+    without = [name for name in DEFAULT if name != "LowerOpaqueBlock"]
+    assert "LowerOpaqueBlock" in (PASS_SPACE.unmet(without) or "")
