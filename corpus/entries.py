@@ -12,14 +12,17 @@ from misfold.programs.case import Case, parse_case
 from misfold.programs.errors import TextError, UsageError
 from misfold.programs.files import decode
 from misfold.programs.kernel import HEADER as KERNEL_HEADER
-from misfold.programs.kernel import KernelCase, is_kernel_case, parse_kernel_case
+from misfold.programs.kernel import KernelCase, is_kernel_case
+from misfold.programs.kernel_tvmscript import HEADER as TVMSCRIPT_HEADER
+from misfold.programs.kernel_tvmscript import TVMScriptCase, is_tvmscript_case, parse_any_kernel
 from misfold.programs.parser import MAX_TEXT
 
 from .expectations import Expectation
 
 #: Suffixes of the files that a corpus is made of.
 SUFFIXES = (".case.py", ".kernel")
-_STARTS = tuple(header.rpartition(",")[0].encode() for header in (GRAPH_HEADER, KERNEL_HEADER))
+AnyCase = Case | KernelCase | TVMScriptCase
+_STARTS = tuple(header.rpartition(",")[0].encode() for header in (GRAPH_HEADER, KERNEL_HEADER, TVMSCRIPT_HEADER))
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Entry:
     """A case of a regression corpus, with what is expected of targets; ``about`` holds ``title`` and ``expect``."""
 
     path: Path
-    case: Case | KernelCase
+    case: AnyCase
     expectations: tuple[Expectation, ...] = ()
 
     @property
@@ -43,7 +46,7 @@ class Entry:
 
     @property
     def kernel(self) -> bool:
-        return isinstance(self.case, KernelCase)
+        return not isinstance(self.case, Case)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -85,7 +88,8 @@ def read_entry(path: Path) -> Entry:
 def entry_of(text: str, path: Path) -> Entry:
     """As ``read_entry``, for text that is or would be in ``path``."""
     source = str(path)
-    case = parse_kernel_case(text, source) if is_kernel_case(text) else parse_case(text, source)
+    kernel = is_kernel_case(text) or is_tvmscript_case(text)
+    case: AnyCase = parse_any_kernel(text, source) if kernel else parse_case(text, source)
     raw = case.about.get("expect", [])
     if not isinstance(raw, list):
         raise TextError('"expect" is not a list of expectations', source=source)

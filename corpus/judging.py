@@ -9,11 +9,11 @@ from typing import Any
 
 from misfold.oracles import reference
 from misfold.oracles.judge import judge
-from misfold.oracles.kernels import expect, judge_kernel
+from misfold.oracles.kernels import Expected, expect, judge_kernel
 from misfold.oracles.reference import evaluate
 from misfold.oracles.verdict import Verdict
 from misfold.programs.case import parse_case
-from misfold.programs.kernel import parse_kernel_case
+from misfold.programs.kernel_tvmscript import TVMScriptCase, parse_any_kernel
 from misfold.programs.pipeline import Pipeline
 from misfold.targets import execution, registry
 from misfold.targets.eager import Eager
@@ -46,10 +46,25 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
 
 def serve_kernel(request: dict[str, Any]) -> dict[str, Any]:
     """Judge the ``outcome`` (packed) of kernel target ``target`` under ``pipeline`` on the kernel case ``case``."""
-    case, outcome = parse_kernel_case(request["case"]), Outcome.unpack(request["outcome"])
+    case: Any = parse_any_kernel(request["case"])
+    outcome = Outcome.unpack(request["outcome"])
     target, pipeline = kernel_registry.get(request["target"]), Pipeline.from_data(request["pipeline"])
     if pipeline.passes is not None and outcome.kind != "rejected":
         unmet = target.pass_space().unmet([name for name, _ in pipeline.passes])
         if unmet is not None:
             return asdict(Verdict("undecided", "passes", unmet))
-    return asdict(judge_kernel(case, expect(case), outcome, exact_overflow=target.wraps))
+    expected = _script_expected(case) if isinstance(case, TVMScriptCase) else expect(case)
+    if isinstance(expected, str):
+        return asdict(Verdict("undecided", "kernel", expected))
+    return asdict(judge_kernel(case, expected, outcome, exact_overflow=target.wraps))
+
+
+def _script_expected(case: TVMScriptCase) -> Expected | str:
+    """What a TVMScript kernel gives, or why that cannot be said."""
+    from misfold.oracles.tvmscript import expected_of
+    from misfold.targets.kernels.tirx_reader import Unreadable
+
+    try:
+        return expected_of(case)
+    except Unreadable as error:
+        return f"the loop IR cannot hold it: {error}"[:300]

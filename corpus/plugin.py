@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # As in entries.SUFFIXES and the headers of case files, which cannot be imported here.
 _SUFFIXES = (".py", ".kernel")
-_STARTS = (b"# misfold case", b"# misfold kernel")
+_STARTS = (b"# misfold case", b"# misfold kernel", b"# misfold TVMScript kernel")
 _LABORATORY = pytest.StashKey[Any]()
 _FIXED = "misfold-fixed"
 

@@ -1,5 +1,7 @@
-"""What a TVMScript kernel gives: it is read back into the loop IR, and that is interpreted. Needs TVM, whose parser reads
-the (checked) text."""
+"""What a TVMScript kernel gives: it is read back into the loop IR, and that is interpreted.
+
+Needs TVM, whose parser reads the (checked) text.
+"""
 
 from __future__ import annotations
 

@@ -16,11 +16,10 @@ from rich.table import Table
 
 from misfold.corpus.adding import add_entry, range_of
 from misfold.corpus.checking import Checked, check_all
-from misfold.corpus.entries import Entry, entry_of, find_files, read_entry, shipped
+from misfold.corpus.entries import AnyCase, Entry, entry_of, find_files, read_entry, shipped
 from misfold.corpus.laboratory import SECONDS, Laboratory
 from misfold.programs.case import Case
 from misfold.programs.errors import UsageError
-from misfold.programs.kernel import KernelCase
 from misfold.targets import registry
 from misfold.triage.script import export_script
 
@@ -167,10 +166,10 @@ def add(
             Console(stderr=True).print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
-def _case_of(what: str, folder: Path | None) -> tuple[Case | KernelCase, str]:
+def _case_of(what: str, folder: Path | None) -> tuple[AnyCase, str]:
     """A case and one line about it."""
     kernel = kernel_of(what, folder, full=False)
-    case: Case | KernelCase = kernel[0] if kernel is not None else load(what, folder, full=False)[0]
+    case: AnyCase = kernel[0] if kernel is not None else load(what, folder, full=False)[0]
     path = Path(what)
     if path.exists():
         return case, str(case.about.get("title", path.name))
@@ -195,7 +194,7 @@ def export(
         for name in entry.targets:
             if wanted is not None and name not in wanted:
                 continue
-            if isinstance(entry.case, KernelCase):
+            if not isinstance(entry.case, Case):
                 text = export_kernel(entry.case, entry.title, name, None)
             else:
                 system = registry.get(name)

@@ -9,11 +9,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from misfold.compiler.loops.ir import Function
-from misfold.oracles.kernels import Expected, expect
+from misfold.oracles.tvmscript import expected_of
 from misfold.programs.errors import MisfoldError
-from misfold.programs.kernel import KernelCase
-from misfold.programs.kernel_bounds import KernelBounds, check_kernel
 from misfold.programs.kernel_tvmscript import TVMScriptCase, parse_tvmscript_case
 
 from .expected import to_data
@@ -23,8 +20,6 @@ SERVER = "tvm-seeds"
 MAKE = "misfold.fuzz.kernels.seeds:make"
 SERVE = "misfold.fuzz.kernels.seeds:serve"
 PRELOAD = "misfold.fuzz.kernels.seeds:warm_up"
-#: What one run of a seed may cost the interpreter: a second.
-BOUNDS = KernelBounds(steps=2**20)
 
 
 def warm_up() -> None:
@@ -48,31 +43,6 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         return {"expected": to_data(expected_of(parse_tvmscript_case(request["case"])))}
     except Unreadable as error:
         return {"unreadable": str(error)}
-
-
-def expected_of(case: TVMScriptCase) -> Expected:
-    """What a case gives, by the interpreter of the loop IR.
-
-    Raises:
-        Unreadable: it has something that the loop IR does not.
-        BoundError: it is too large.
-    """
-    from misfold.targets.kernels.tirx_reader import UNDEFINED
-
-    found = expect(KernelCase(read(case), case.seed))
-    if found.fails is not None and UNDEFINED in found.fails:
-        return Expected(invalid=found.fails.partition(UNDEFINED)[2])
-    return found
-
-
-def read(case: TVMScriptCase) -> Function:
-    """A case's function in the loop IR; raises as ``expected_of``."""
-    from misfold.targets.kernels.tirx_reader import read_function
-    from misfold.targets.kernels.tvm import parse_script
-
-    function = read_function(parse_script(case.script), case.parameters)
-    check_kernel(function, BOUNDS)
-    return function
 
 
 def _carry_out(plan: dict[str, Any]) -> dict[str, Any]:
