@@ -66,8 +66,8 @@ def infer(
 ) -> None:
     """Infer rules: output shapes, validity and element types, from known calls and many fresh ones.
 
-    Calls are executed in isolated workers. A run over all operators that was stopped goes on when started again with the
-    same arguments.
+    Calls are executed in isolated workers. A run over all operators that was stopped goes on when started again with
+    the same arguments.
     """
     from misfold.generators.inference.operator import Options
 
@@ -106,8 +106,8 @@ def _material(wanted: list[str], trials: list[Path], examples: list[str], record
     for name in wanted:
         if ":" not in name and not is_operator(name):
             raise UsageError(
-                f"{name} is not an operator that misfold calls (see: misfold operators --all); a function of your own is"
-                " package.module:function"
+                f"{name} is not an operator that misfold calls (see: misfold operators --all); a function of your own"
+                " is package.module:function"
             )
     only = set(wanted) or None
     parts = [sources.from_file(path, only) for path in trials]

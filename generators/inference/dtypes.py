@@ -57,7 +57,7 @@ def _patterns(tensors: int) -> Iterator[tuple[int, ...]]:
         return
     yield tuple(range(tensors))
     if tensors <= 4:
-        found = {(0,)}
+        found: set[tuple[int, ...]] = {(0,)}
         for _ in range(tensors - 1):
             found = {(*item, group) for item in found for group in range(max(item) + 2)}
         yield from sorted(found - {tuple(range(tensors)), (0,) * tensors}, key=lambda item: (-len(set(item)), item))

@@ -28,7 +28,7 @@ _MAX_MONOMIALS = 110
 
 
 class Budget:
-    """Processor time that one API's programs may take: what is not found by then is hardly a rule that people can read."""
+    """Processor time that one API's programs may take: what is not found by then is hardly a rule to be read."""
 
     def __init__(self, seconds: float = 8.0):
         self.left = seconds
@@ -153,7 +153,7 @@ def _summands(expression: Expression, sign: int = 1) -> list[tuple[Expression, i
         return _summands(left, sign) + _summands(right, sign if name == "+" else -sign)
     if name == "*" and isinstance(expression.operands[0], Const):  # type: ignore[union-attr]
         factor, term = expression.operands  # type: ignore[union-attr]
-        return [(term, sign * int(factor.value))]
+        return [(term, sign * int(factor.value))]  # type: ignore[union-attr]
     if isinstance(expression, Const):
         return [(Const(1), sign * int(expression.value))]
     return [(expression, sign)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from misfold.programs.arguments import SYMBOLS, Argument, Ref, Symbol, map_leaves
 from misfold.programs.dtypes import DTYPES
@@ -19,6 +18,7 @@ from ..traces.executing import LEFT_OUT
 from ..traces.labelling import Labeller
 from ..traces.signatures import canonical
 from .infer import Facts
+from .partials import as_lists
 
 Material = dict[str, list[Facts]]
 
@@ -159,10 +159,3 @@ def tried(material: Material, labeller: Labeller) -> Material:
             raise UsageError(f"none of the calls of {function} runs: {known[0][2] if known else 'no answer'}")
         found[function] = known
     return found
-
-
-def as_lists(data: Any) -> Any:
-    """Sequences that crossed the process boundary come back as tuples, where output data has lists."""
-    if isinstance(data, tuple | list):
-        return [as_lists(item) for item in data]
-    return {key: as_lists(item) for key, item in data.items()} if isinstance(data, dict) else data

@@ -1,9 +1,9 @@
 """One operator from its trials to its rules, asking for the labels of further calls on the way.
 
-``infer_operator`` is a generator: it yields calls and is sent their labels, so that many operators can be worked on while
-workers execute calls. Element types are probed first; then partial operators are learnt and asked in rounds: fresh calls
-near known ones, until a round brings nothing that the rule did not foresee. Last, calls that no rule has seen decide
-whether it is used (``reason``), and others give the score that it is shown with.
+``infer_operator`` is a generator: it yields calls and is sent their labels, so that many operators can be worked on
+while workers execute calls. Element types are probed first; then partial operators are learnt and asked in rounds:
+fresh calls near known ones, until a round brings nothing that the rule did not foresee. Last, calls that no rule has
+seen decide whether it is used (``reason``), and others give the score that it is shown with.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .hints import Hints
 from .learning import Learner, random_for
 from .minimal import without_implied
 from .naming import positional_names
-from .partials import Partial, Row, partials, row_of, take
+from .partials import Partial, Row, as_lists, partials, row_of, take
 from .sampling import Sampler
 from .scoring import score
 
@@ -154,7 +154,7 @@ def _ask(queries: Sequence[_Query]) -> Generator[list[Call], Labels, list[_Query
     for (work, row), (error, data, note) in zip(kept, labels, strict=True):
         if error.startswith(LEFT_OUT):
             continue
-        outputs = None if error else decode_outputs(_lists(data))
+        outputs = None if error else decode_outputs(as_lists(data))
         answer = row_of(row.values, row.dtypes, outputs, error, note)
         if answer is not None:
             answers.append((work, answer))
@@ -198,13 +198,6 @@ def _sweep(work: _Work) -> list[_Query]:
         for values in work.sampler.sweep(partial.valid)
         if (values, dtypes) not in partial.seen
     ]
-
-
-def _lists(data: Any) -> Any:
-    """Sequences that crossed the process boundary come back as tuples, where output data has lists."""
-    if isinstance(data, tuple | list):
-        return [_lists(item) for item in data]
-    return {key: _lists(item) for key, item in data.items()} if isinstance(data, dict) else data
 
 
 # Of so many times as many calls as are tried, the model chooses; this share is what it calls valid.

@@ -136,3 +136,10 @@ def columns(names: Sequence[str], floats: frozenset[str], rows: Sequence[Row]) -
         name: np.array([row.values[index] for row in rows], dtype=np.float64 if name in floats else np.int64)
         for index, name in enumerate(names)
     }
+
+
+def as_lists(data: Any) -> Any:
+    """Sequences that crossed the process boundary come back as tuples, where output data has lists."""
+    if isinstance(data, tuple | list):
+        return [as_lists(item) for item in data]
+    return {key: as_lists(item) for key, item in data.items()} if isinstance(data, dict) else data

@@ -169,8 +169,8 @@ def _tells(name: str, table: Table) -> bool:
 
 
 def _broadcast(goal: np.ndarray, table: Table, place: int) -> Expression | None:
-    """Sizes at the same place from the end of two or more tensors, broadcast, if no single one will do; the places may be
-    off by one or two where a dimension is reduced or added."""
+    """Sizes at one place from the end of two or more tensors, broadcast, if no single one will do; the place may be off
+    by one or two where a dimension is reduced or added."""
     for shift in (0, -1, 1, -2, 2):
         names = [dims[place + shift] for dims in table.tensors if len(dims) >= -(place + shift) > 0]
         for count in range(len(names), 1, -1):
@@ -320,9 +320,9 @@ def _bounded(goal: np.ndarray, table: Table) -> Expression | None:
                 if agrees(op(name, rest, one), goal, table):
                     return op(name, rest, one)
         for one, left in sides[:2]:
-            rest = _other_side(goal, left != goal, upper, table)
-            if rest is not None:
-                return op(name, rest, one)
+            other = _other_side(goal, left != goal, upper, table)
+            if other is not None:
+                return op(name, other, one)
     return None
 
 

@@ -63,7 +63,7 @@ _SYMMETRIC = frozenset({"+", "*", "min", "max", "broadcast"})
 
 def bank(symbols: Sequence[str], values: dict[str, np.ndarray], rows: int) -> Bank:
     """All terms of at most one operation on the symbols (integers) and constants."""
-    atoms: list[Expression] = [Sym(name) for name in symbols] + [Const(value) for value in CONSTANTS]
+    atoms: list[Expression] = [*map(Sym, symbols), *map(Const, CONSTANTS)]
     base = np.array(
         [values[name] for name in symbols] + [np.full(rows, value) for value in CONSTANTS], dtype=np.int64
     ).reshape(len(atoms), rows)

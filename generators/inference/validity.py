@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def learn(
     atoms = _atoms(terms, matrix[:, good], matrix[:, bad], dims)
     chosen: list[Constraint] = []
     left = np.ones(len(bad), dtype=bool)
-    always = atoms.where(atoms.valid.all(axis=1))
+    always = atoms.where(np.all(atoms.valid, axis=1))
     fits, refuses, prices = _broadcasts(tensors, values, good, bad)
     picked = _cover(
         left,
@@ -168,18 +169,19 @@ def _atoms(terms: Sequence[Expression], good: np.ndarray, bad: np.ndarray, dims:
         fits: np.ndarray,
         also: np.ndarray,
     ) -> None:
-        keep = fits.any(axis=1) & ~also.all(axis=1)
+        keep: np.ndarray = np.any(fits, axis=1) & ~np.all(also, axis=1)
         names = np.full(len(left), name, dtype="U2")
         blocks.append(_Atoms(names, left, right, bounds, prices, fits, also).where(keep))
 
     none = np.full(len(terms), -1)
     low, high = good.min(axis=1), good.max(axis=1)
-    for name, test, ends, nice, odd in (
+    bounded: tuple[tuple[str, Any, np.ndarray | None, float, float], ...] = (
         (">=", np.greater_equal, low, 1.0, 2.5),
         ("<=", np.less_equal, high, 1.5, 3.0),
         ("==", np.equal, low, 1.8, 2.5),
         ("!=", np.not_equal, None, 2.0, 2.0),
-    ):
+    )
+    for name, test, ends, nice, odd in bounded:
         bounds = [np.full(len(terms), float(value)) for value in (_NICE if name in (">=", "<=") else (0, 1))]
         for bound in bounds if ends is None else [*bounds, ends]:
             column = bound[:, None]
@@ -194,11 +196,12 @@ def _atoms(terms: Sequence[Expression], good: np.ndarray, bad: np.ndarray, dims:
     prices = sizes[one] + sizes[two] + 1
     nothing = np.zeros(len(one))
     a, b, c, d = good[one], good[two], bad[one], bad[two]
-    for name, test, extra in (
+    compared: tuple[tuple[str, Any, np.ndarray], ...] = (
         ("==", np.equal, np.zeros(len(one))),
         *((name, test, np.where(within, 4.0, 1.0)) for name, test in _ORDERS),
         ("!=", np.not_equal, np.where(within, 5.0, 2.0)),
-    ):
+    )
+    for name, test, extra in compared:
         add(name, one, two, nothing, prices + extra, test(a, b), test(c, d))
     small = sizes[one] + sizes[two] <= 4
     for first, second in ((one[small], two[small]), (two[small], one[small])):

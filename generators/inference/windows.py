@@ -1,12 +1,13 @@
-"""Sliding windows as primitives: how many places a window of size ``k`` with dilation ``d`` has on ``L`` elements padded
-by ``p`` at both ends, moving by ``s``, and the inverse of that.
+"""Sliding windows as primitives: how many places a window has, and the inverse of that.
+
+For a window of size ``k`` with dilation ``d`` on ``L`` elements padded by ``p`` at both ends, moving by ``s``:
 
     places      (L + 2p - d(k - 1) - 1) // s + 1
     ceil mode   min(ceildiv(L + 2p - d(k - 1) - 1, s) + 1, ceildiv(L + p, s))     no window starts beyond the padding
     inverse     (L - 1)s - 2p + d(k - 1) + o + 1
 
-Source: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", 2016 (arXiv:1603.07285), and torch's
-documentation of pooling. Which symbol plays which part is searched for; a part may be missing (its default 0 or 1).
+Source: V. Dumoulin, F. Visin, "A guide to convolution arithmetic for deep learning", 2016 (arXiv:1603.07285), and
+torch's documentation of pooling. Which symbol plays which part is searched for; a part may be missing (0 or 1).
 Products of two such numbers are recognised as well: a window that moves in two directions.
 """
 
@@ -22,7 +23,6 @@ from .terms import hash_weights, linear_hash
 
 # Combinations of symbols in the five parts; more are cut off.
 _MAX_COMBINATIONS = 40_000
-_NAMES = ("L", "k", "p", "d", "s")
 
 
 def window(
@@ -32,12 +32,14 @@ def window(
     numbers: Sequence[str],
     sizes: Sequence[str],
 ) -> Expression | None:
-    """The goal as a number of places, in one of the three forms, or as a product of two such numbers. ``lengths`` may be
-    ``L``, ``sizes`` and ``numbers`` may be ``k``, ``numbers`` the rest."""
+    """The goal as a number of places, in one of the three forms, or as a product of two such numbers.
+
+    ``lengths`` may be ``L``, ``sizes`` and ``numbers`` may be ``k``, ``numbers`` the rest.
+    """
     rows = len(goal)
     parts: list[list[Expression]] = [
-        [Sym(name) for name in lengths],
-        [Sym(name) for name in dict.fromkeys((*numbers, *sizes))] + [Const(1)],
+        list(map(Sym, lengths)),
+        [*map(Sym, dict.fromkeys((*numbers, *sizes))), Const(1)],
         [Const(0), *map(Sym, numbers)],
         [Const(1), *map(Sym, numbers)],
         [Const(1), *map(Sym, numbers)],
@@ -113,7 +115,7 @@ def _products(
     goal: np.ndarray, vectors: np.ndarray, picks: np.ndarray, parts: Sequence[Sequence[Expression]]
 ) -> Expression | None:
     """The goal as a product of two numbers of places."""
-    divides = (vectors > 0).all(axis=1)
+    divides: np.ndarray = np.all(vectors > 0, axis=1)
     divides[divides] = (goal % vectors[divides] == 0).all(axis=1)
     places = np.flatnonzero(divides & (vectors != 1).any(axis=1))
     if len(places) < 2:

@@ -97,8 +97,8 @@ class DtypeRule:
 
     Tensor ``k`` takes those of ``sets[groups[k]]``, and tensors of one group take the same one; where no such pattern
     fits what was seen, ``listed`` holds the combinations that ran, and nothing else is taken. ``scalar`` says for each
-    tensor whether it has no dimensions, ``numbers`` are the kinds of the call's other numbers. ``families`` has one word
-    an output, ``table`` the outputs by combination where a family is ``table``.
+    tensor whether it has no dimensions, ``numbers`` are the kinds of the call's other numbers. ``families`` has one
+    word an output, ``table`` the outputs by combination where a family is ``table``.
     """
 
     families: tuple[str, ...]

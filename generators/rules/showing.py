@@ -26,7 +26,8 @@ def rule_lines(rule: Rule, evidence: bool = True) -> Iterator[str]:
     if scores.calls:
         yield (
             f"  held out: {scores.calls} calls; shapes {scores.shapes}/{scores.accepted}, "
-            f"element types {scores.dtypes}/{scores.accepted}, precision {scores.precision:.3f}, recall {scores.recall:.3f}"
+            f"element types {scores.dtypes}/{scores.accepted}, "
+            f"precision {scores.precision:.3f}, recall {scores.recall:.3f}"
         )
     if evidence and rule.evidence:
         yield "  pinned down by"

@@ -122,10 +122,10 @@ def _expression(tree: ast.expr, text: str) -> Expression:
         if isinstance(test, Comparison):
             then, other = _expression(tree.body, text), _expression(tree.orelse, text)
             return If(test.name, test.left, test.right, then, other)
-    name = _symbol(tree)
-    if name is None:
+    symbol = _symbol(tree)
+    if symbol is None:
         raise TextError(f"not an expression of a rule: {text[:60]!r}", allowed=f"{', '.join(OPERATIONS)}, if")
-    return Sym(name)
+    return Sym(symbol)
 
 
 def _symbol(tree: ast.expr) -> str | None:
