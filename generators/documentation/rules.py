@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from math import exp, log
 from pathlib import Path
@@ -41,16 +41,42 @@ class Rules:
 
     def labels(self, sentence: Sentence) -> list[tuple[Label, float, tuple[str, ...]]]:
         """The constraints that a sentence states, with their probability and the patterns that count most."""
-        found = patterns(sentence, self.gaps)
+        # Patterns see of a placeholder's values only whether there are several.
+        several = "".join("+" if len(token.values) > 1 else "." for token in sentence.tokens)
+        key = (sentence.field, f"{sentence} {several}")
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._labelled(sentence)
+        return known
+
+    def _labelled(self, sentence: Sentence) -> list[tuple[Label, float, tuple[str, ...]]]:
         least = log(self.threshold / (1 - self.threshold))
+        index, labels = self._index
+        hits: list[list[tuple[float, str]]] = [[] for _ in labels]
+        for pattern in sorted(patterns(sentence, self.gaps) & index.keys()):
+            for number, weight in index[pattern]:
+                hits[number].append((weight, pattern))
         result = []
-        for label, weights in self.weights.items():
-            hits = [pattern for pattern in found if pattern in weights]
-            total = self.biases[label] + sum(weights[pattern] for pattern in sorted(hits))
+        for label, counted in zip(labels, hits):
+            total = self.biases[label] + sum(weight for weight, _ in counted)
             if total >= least:
-                reasons = sorted(hits, key=lambda pattern: (-weights[pattern], pattern))[:_REASONS]
-                result.append((label, 1 / (1 + exp(-total)), tuple(r for r in reasons if weights[r] > 0)))
+                reasons = sorted(counted, key=lambda hit: (-hit[0], hit[1]))[:_REASONS]
+                result.append((label, 1 / (1 + exp(-total)), tuple(name for weight, name in reasons if weight > 0)))
         return result
+
+    @cached_property
+    def _index(self) -> tuple[dict[str, list[tuple[int, float]]], list[Label]]:
+        """Labels by number, and of each pattern the labels' numbers with its weights."""
+        labels = list(self.weights)
+        index: dict[str, list[tuple[int, float]]] = {}
+        for number, label in enumerate(labels):
+            for pattern, weight in self.weights[label].items():
+                index.setdefault(pattern, []).append((number, weight))
+        return index, labels
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], list[tuple[Label, float, tuple[str, ...]]]]:
+        return {}
 
     def facts(self, sentence: Sentence) -> list[Fact]:
         """What a sentence states, as facts."""

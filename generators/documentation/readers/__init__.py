@@ -1,0 +1,1 @@
+"""Readers: documentation of installed packages as ``Parameter`` entries."""

@@ -1,0 +1,92 @@
+"""Standalone scripts of calls: they import torch alone and show what happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from misfold.programs.arguments import Argument, Symbol
+from misfold.programs.types import TensorType
+
+from ..traces.call import Call
+
+_HEAD = '''import inspect
+
+import torch
+
+
+def tensor(dtype, *shape):
+    """Values in (0.1, 0.9) with a heavy diagonal where square, zeros for integers, True for booleans."""
+    if dtype == torch.bool:
+        return torch.ones(shape, dtype=dtype)
+    if not dtype.is_floating_point:
+        return torch.zeros(shape, dtype=dtype)
+    values = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 0.8 + 0.1
+    if len(shape) > 1 and shape[-1] == shape[-2]:
+        values = values + torch.eye(shape[-1]) * shape[-1]
+    return values.to(dtype)
+'''
+
+
+def expression(item: Argument) -> str:
+    """An argument as Python."""
+    if isinstance(item, TensorType):
+        return f"tensor({', '.join([f'torch.{item.dtype.name}', *map(str, item.shape)])})"
+    if isinstance(item, tuple):
+        return f"({', '.join(map(expression, item))}{',' if len(item) == 1 else ''})"
+    if isinstance(item, list):
+        return f"[{', '.join(map(expression, item))}]"
+    if isinstance(item, slice):
+        return f"slice({expression(item.start)}, {expression(item.stop)}, {expression(item.step)})"
+    if isinstance(item, Symbol):
+        return str(item)
+    if isinstance(item, float) and (item != item or item in (float("inf"), float("-inf"))):
+        return f'float("{item}")'
+    return "..." if item is ... else repr(item)
+
+
+def statement(call: Call) -> str:
+    """A call as a Python expression."""
+    parts = [*map(expression, call.args), *(f"{key}={expression(value)}" for key, value in call.kwargs)]
+    return f"{call.function.replace(':', '.')}({', '.join(parts)})"
+
+
+def behaviour(title: str, quote: str, location: str, base: Call | None, call: Call, refused: bool) -> str:
+    """A script that ends with status 1 if eager torch still behaves against the quoted documentation.
+
+    ``refused``: the documentation allows the call and torch refuses it; else torch takes what documentation rules out.
+    """
+    good = "" if base is None else f'print("without the change:", "accepted" if attempt(lambda: {statement(base)}) is None else "refused")\n'
+    return (
+        f'{_comment(title, quote, location)}{_HEAD}\n\ndef attempt(function):\n    try:\n        function()\n'
+        f"    except Exception as error:\n        return error\n    return None\n\n\n{good}"
+        f"error = attempt(lambda: {statement(call)})\n"
+        f'print("this call:", "accepted" if error is None else f"{{type(error).__name__}}: {{error}}")\n'
+        f"contradicts = error is {'not None' if refused else 'None'}\n"
+        'print("CONTRADICTS its documentation" if contradicts else "agrees with its documentation")\nraise SystemExit(contradicts)\n'
+    )
+
+
+def default(title: str, quote: str, location: str, api: str, name: str, documented: Any) -> str:
+    """A script that ends with status 1 if a signature's default is not the documented one."""
+    return (
+        f"{_comment(title, quote, location)}import inspect\n\nimport torch\n\n"
+        f"found = inspect.signature({api}).parameters[{name!r}].default\n"
+        f'print("documented default:", {documented!r})\nprint("actual default:    ", found)\n'
+        f"contradicts = found != {documented!r}\n"
+        'print("CONTRADICTS its documentation" if contradicts else "agrees with its documentation")\nraise SystemExit(contradicts)\n'
+    )
+
+
+def difference(call: Call, backend: str) -> str:
+    """A script that ends with status 1 if eager and compiled torch do not agree on whether a call is allowed."""
+    return (
+        f"{_HEAD}\n\ndef program():\n    return {statement(call)}\n\n\ndef attempt(function):\n    try:\n        function()\n"
+        "    except Exception as error:\n        return f\"refused: {type(error).__name__}: {str(error)[:200]}\"\n    return \"accepted\"\n\n\n"
+        f"eager = attempt(program)\ncompiled = attempt(torch.compile(program, backend={backend!r}))\n"
+        'print("eager:   ", eager)\nprint("compiled:", compiled)\nraise SystemExit(eager[:8] != compiled[:8])\n'
+    )
+
+
+def _comment(title: str, quote: str, location: str) -> str:
+    lines = [title, f"Documentation ({location}):", f'    "{quote}"']
+    return "".join(f"# {line}\n" for text in lines for line in text.splitlines())

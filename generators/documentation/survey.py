@@ -1,0 +1,127 @@
+"""A survey: every documented operator's constraints, its valid calls, and the probes made from them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from ..records import RecordBase
+from ..traces.call import Call
+from ..traces.labelling import Labeller
+from .calls import Bound, drawn, recorded
+from .facts import Constraints
+from .probes import CONFORMING, VIOLATING, Probe, probes, several
+from .readers.modules import Documentation
+from .rules import Rules
+
+# Calls tried from constraints alone for an operator without records.
+_DRAWN = 8
+# Valid calls that an operator's probes start from; one of each structure.
+_BASES = 6
+
+
+@dataclass
+class Surveyed:
+    """One operator: its documentation, constraints by parameter, and valid calls to start from."""
+
+    entry: Documentation
+    constraints: dict[str, Constraints]
+    bases: list[Bound] = field(default_factory=list)
+
+    @property
+    def api(self) -> str:
+        return self.entry.api
+
+
+# What a method, alias or in-place form says instead of documenting its parameters again.
+_SEE = re.compile(r"(?:See|In-place version of|Alias (?:for|of)|out-of-place version of)\s+:\w+:`~?([\w.]+?)(?:\(\))?`", re.IGNORECASE)
+
+
+def resolved(entries: Sequence[Documentation]) -> list[Documentation]:
+    """Entries where those that only refer to another one have its parameters, and its signature if they state none."""
+    by_name = {entry.api: entry for entry in entries}
+    found = []
+    for entry in entries:
+        other: Documentation | None = entry
+        for _ in range(3):  # "In-place version of Tensor.add", "see torch.add"
+            if other is None or other.parameters:
+                break
+            match = _SEE.search(other.text)
+            name = match[1] if match else ""
+            other = next((by_name[n] for n in (name, f"torch.{name}", f"torch.Tensor.{name}") if n in by_name), None)
+        if other is not None and other is not entry and other.parameters:
+            entry = replace(entry, parameters=other.parameters, signature=entry.signature or other.signature)
+        found.append(entry)
+    return found
+
+
+def surveyed(entries: Sequence[Documentation], rules: Rules) -> list[Surveyed]:
+    """Constraints of all documented parameters."""
+    found = []
+    for entry in resolved(entries):
+        names = {p.name for p in entry.parameters} | set(entry.signature.names if entry.signature else ())
+        found.append(Surveyed(entry, {p.name: rules.read(p, names) for p in entry.parameters}))
+    return found
+
+
+def with_bases(items: Iterable[Surveyed], records: RecordBase, labeller: Labeller, seed: int) -> list[Surveyed]:
+    """Those operators that valid calls are known of: recorded ones, or else drawn ones that eager torch accepts."""
+    candidates: list[tuple[Surveyed, Bound]] = []
+    for item in items:
+        if not item.constraints:
+            continue
+        found = recorded(item.entry, records, _BASES) or list(drawn(item.entry, item.constraints, seed, _DRAWN))
+        candidates += [(item, bound) for bound in found]
+    labels = dict(labeller.labels(call for call in dict.fromkeys(bound.call() for _, bound in candidates)))
+    chosen: dict[int, Surveyed] = {}
+    for item, bound in candidates:
+        if not labels[bound.call()][0] and len(item.bases) < _BASES:
+            item.bases.append(bound)
+            chosen[id(item)] = item
+    return list(chosen.values())
+
+
+def plan(items: Iterable[Surveyed], ratio: float, most: int, seed: int) -> Iterator[tuple[Surveyed, Probe]]:
+    """Probes of all operators, operators in turn, so that any prefix covers many; at most ``most``.
+
+    ``ratio`` is the share of violating ones, a tenth of which break two statements at once.
+    """
+    queues = [(item, _probes(item, ratio, Random(f"{seed} {item.api}"))) for item in items]
+    made = 0
+    while queues and made < most:
+        left = []
+        for item, queue in queues:
+            probe = next(queue, None)
+            if probe is None:
+                continue
+            left.append((item, queue))
+            made += 1
+            yield item, probe
+            if made >= most:
+                return
+        queues = left
+
+
+def _probes(item: Surveyed, ratio: float, random: Random) -> Iterator[Probe]:
+    kinds: dict[str, list[Probe]] = {CONFORMING: [], VIOLATING: []}
+    seen: set[Call] = set()
+    for base in item.bases:
+        for probe in probes(base, item.constraints):
+            if probe.call not in seen:
+                seen.add(probe.call)
+                kinds[probe.kind].append(probe)
+        double = several(base, item.constraints, random)
+        if double is not None and double.call not in seen:
+            seen.add(double.call)
+            kinds[VIOLATING].append(double)
+    for group in kinds.values():
+        random.shuffle(group)
+    while any(kinds.values()):
+        kind = VIOLATING if random.random() < ratio else CONFORMING
+        if not kinds[kind]:
+            if ratio in (0.0, 1.0):
+                return
+            kind = CONFORMING if kind == VIOLATING else VIOLATING
+        yield kinds[kind].pop()
