@@ -107,6 +107,7 @@ def settled(labeller, *trials):
 
 def test_sources_are_judged_once_more(labeller):
     float3 = parse_type("float32[3]")
+    pair = parse_type("float32[]"), parse_type("int64[]")
     found, dropped = settled(
         labeller,
         Trial(call("torch.add", "float32[3]", "float32[3]"), float3, origin="a"),
@@ -118,6 +119,7 @@ def test_sources_are_judged_once_more(labeller):
         Trial(call("torch.neg", "float32[3]"), None, "RuntimeError: a leaf", "a"),
         Trial(call("torch.add", "float32[3]", "float32[2]"), None, "RuntimeError: sizes", "a"),
         Trial(call("torch.fft.fft", "float32[3]"), float3, origin="a"),
+        Trial(call("torch.max", "float32[3]", 0), pair, origin="a"),
     )
     # "other" is no type, so the second spelling is invalid by itself: it keeps what its source saw
     assert found["torch.add(float32[3], float32[3])"] == Trial(
@@ -127,6 +129,7 @@ def test_sources_are_judged_once_more(labeller):
     assert found["torch.masked_select(float32[3], bool[3])"].values == "dynamic"
     assert found["torch.neg(float32[3])"].valid
     assert found["torch.add(float32[3], float32[2])"].error.startswith("RuntimeError: The size of tensor a (N)")
+    assert found["torch.max(float32[3], 0)"] == Trial(call("torch.max", "float32[3]", 0), pair, origin="a")
     assert dropped == {"a result of torch.complex64": 1}
 
 
