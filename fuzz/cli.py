@@ -16,6 +16,7 @@ from .commands import (
     compiling,
     corpus,
     coverage,
+    documentation,
     inspection,
     known,
     minimise,
@@ -51,6 +52,7 @@ for module in (
     compiling,
     coverage,
     tracing,
+    documentation,
     rules,
     minimise,
 ):
