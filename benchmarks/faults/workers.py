@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 from misfold.targets import running
 from misfold.targets.kernels import running as kernel_running
@@ -27,6 +28,10 @@ def warm_up_kernels() -> None:
     _switch_on()
 
 
+# Kept, or the faults would be switched off when nobody holds the block that they are on in.
+_on = ExitStack()
+
+
 def _switch_on() -> None:
     # Never left: workers are forked from a server with the faults.
-    fault(*filter(None, os.environ.get(VARIABLE, "").split(","))).__enter__()
+    _on.enter_context(fault(*filter(None, os.environ.get(VARIABLE, "").split(","))))

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults import CLASSES, catalogue, fault
+from benchmarks.faults import CLASSES, catalogue, fault, workers
 from benchmarks.faults.__main__ import configurations, listed, sample
 from benchmarks.faults.places import replace_at
 from benchmarks.faults.targets import registered, target_name
@@ -277,6 +277,18 @@ def test_the_documentation_counts_them():
     counts = Counter(one.kind for one in catalogue().values())
     for kind, what in CLASSES.items():
         assert f"| {kind} | {counts[kind]} | {what} |" in text
+
+
+def test_servers_keep_their_faults():
+    code = (
+        "import gc\nfrom benchmarks.faults import workers\nworkers._switch_on()\ngc.collect()\n"
+        "from misfold.compiler.codegen.floats import _EXACT\nprint(_EXACT['round'])\n"
+    )
+    environment = {**os.environ, workers.VARIABLE: "halves-rounded-away"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100
+    )
+    assert result.stdout == "round\n", result.stderr
 
 
 def _prepared(on: dict[str, Any], plain: tuple[str, str, bool] = ("right", "values", False)) -> Any:
