@@ -31,7 +31,13 @@ _SECONDS = (20.0, 4.0)
 # What one call may take with all its compiles, an Inductor compile on a loaded machine included.
 _COMPILE_SECONDS = 60.0
 # Errors of torch.compile that say that it does not take a program: honest, and no difference in acceptance.
-_HONEST = ("Unsupported", "BackendCompilerFailed: NotImplementedError", "NotImplementedError", "DataDependent", "UserError")
+_HONEST = (
+    "Unsupported",
+    "BackendCompilerFailed: NotImplementedError",
+    "NotImplementedError",
+    "DataDependent",
+    "UserError",
+)
 
 Progress = Callable[[str, int, int], None]
 
@@ -126,7 +132,9 @@ def run(
     result.inconsistencies = of_defaults(entries) + of_behaviour(((i.api, p) for i, p in tried), labels)
     if backends and compiled:
         dead = {call for call, label in labels.items() if is_death(label[0])}
-        chosen = [(item, probe) for item, probe in tried if probe.call not in dead and ":" not in probe.call.function][:compiled]
+        chosen = [(item, probe) for item, probe in tried if probe.call not in dead and ":" not in probe.call.function][
+            :compiled
+        ]
         _compare(chosen, backends, result, tell, None if seconds is None else started + seconds)
     result.seconds = time.monotonic() - started
     return result
@@ -139,13 +147,20 @@ def _own(items: Sequence[Surveyed]) -> list[str]:
 
 
 def _compare(
-    chosen: Sequence[tuple[Surveyed, Probe]], backends: Sequence[str], result: Result, tell: Progress, deadline: float | None
+    chosen: Sequence[tuple[Surveyed, Probe]],
+    backends: Sequence[str],
+    result: Result,
+    tell: Progress,
+    deadline: float | None,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="misfold-") as folder:
         limits = Limits(seconds=_COMPILE_SECONDS, memory=2 * GIB)
         environment = {"TORCHINDUCTOR_CACHE_DIR": f"{folder}/inductor", "TMPDIR": folder}
         preload = ["torch", "misfold.generators.documentation.trying:prepare"]
-        with ForkServer("documentation", preload, Path(folder) / "workers", limits, environment) as server, Slot(server) as slot:
+        with (
+            ForkServer("documentation", preload, Path(folder) / "workers", limits, environment) as server,
+            Slot(server) as slot,
+        ):
             for done, (item, probe) in enumerate(chosen):
                 if deadline is not None and time.monotonic() > deadline:
                     break

@@ -8,9 +8,7 @@ from typing import Any
 
 from .normal import plain
 
-_CONSTANT = (
-    r"(?P<value>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?\.\d+|True|False|None|'[^']{0,40}'|\"[^\"]{0,40}\"|\(-?[\d., ]+\)|\[\])"
-)
+_CONSTANT = r"(?P<value>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?\.\d+|True|False|None|'[^']{0,40}'|\"[^\"]{0,40}\"|\(-?[\d., ]+\)|\[\])"
 # What follows must end the statement: "Default: 1 if …" states a condition, "default: 2.0 * x" an expression.
 _STATED = re.compile(
     rf"\bdefaults?\s*(?:value)?\s*(?:is|to|:|=)?\s*(?:is|to|:|=)\s*(?:`{{1,2}})?(?:torch\.)?{_CONSTANT}(?:`{{1,2}})?(?=\s*(?:[),;\]]|[.](?!\s*[/\d])|$))",

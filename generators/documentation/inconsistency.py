@@ -30,8 +30,12 @@ from .readers.modules import Documentation
 from .readers.signatures import literal
 
 # Under a condition a statement holds sometimes, and alternatives or a default are none.
-_CONDITION = re.compile(r"\b(?:if|when|unless|where|only|default|defaults|e\.g|example|effect)\b|\bor a\b", re.IGNORECASE)
-_SIGN = re.compile(r"\bmust be (?:a )?positive|\bnon-?negative|\bpositive (?:integer|int|number|scalar|float)", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(?:if|when|unless|where|only|default|defaults|e\.g|example|effect)\b|\bor a\b", re.IGNORECASE
+)
+_SIGN = re.compile(
+    r"\bmust be (?:a )?positive|\bnon-?negative|\bpositive (?:integer|int|number|scalar|float)", re.IGNORECASE
+)
 
 KINDS = {
     "refused": "a documented value is refused",
@@ -82,7 +86,9 @@ def of_defaults(entries: Iterable[Documentation]) -> list[Inconsistency]:
             what = f"{entry.api}: {parameter.name} is documented to be {value!r} by default and is {actual!r}"
             text = script.default(what, quote, parameter.where, entry.api, parameter.name, value)
             found.append(
-                Inconsistency("default", [entry.api], parameter.name, parameter.description, parameter.where, what, text)
+                Inconsistency(
+                    "default", [entry.api], parameter.name, parameter.description, parameter.where, what, text
+                )
             )
     return merged(found)
 
@@ -92,7 +98,9 @@ def _inspectable(entry: Documentation) -> bool:
     return entry.signature is not None and entry.signature.actual
 
 
-def of_behaviour(probes: Iterable[tuple[str, Probe]], labels: Mapping[Call, tuple[str, Any, str]]) -> list[Inconsistency]:
+def of_behaviour(
+    probes: Iterable[tuple[str, Probe]], labels: Mapping[Call, tuple[str, Any, str]]
+) -> list[Inconsistency]:
     """Statements that the outcomes of single-change probes contradict; ``labels`` are those of ``traces.labelling``."""
     groups: dict[tuple[str, str, str, str, str], list[tuple[Probe, str]]] = {}
     for api, probe in probes:
@@ -158,7 +166,9 @@ def _accepted(api: str, name: str, quote: str, fact: Fact, outcomes: list[tuple[
     probe = taken[0]
     what = f"{api} accepts {probe.changes[0].what} for {name}: {name}={script.expression(probe.changes[0].value)}"
     text = script.behaviour(what, quote, f"{api}: {name}", probe.base, probe.call, False)
-    return Inconsistency("accepted", [api], name, quote, f"{api}: {name}", what, text, len(taken), [p.call.text() for p in taken[:3]])
+    return Inconsistency(
+        "accepted", [api], name, quote, f"{api}: {name}", what, text, len(taken), [p.call.text() for p in taken[:3]]
+    )
 
 
 def merged(found: Iterable[Inconsistency]) -> list[Inconsistency]:

@@ -97,9 +97,13 @@ def _regressed(groups: list[Group], labels: list[Label]) -> tuple[dict[Label, di
         if len(set(truth)) < 2:
             weights[label], biases[label] = {}, _CERTAIN if len(truth) and truth[0] else -_CERTAIN
             continue
-        model = LogisticRegression(C=_INVERSE_REGULARISATION, penalty="l1", solver="liblinear", intercept_scaling=_FREE, random_state=0)
+        model = LogisticRegression(
+            C=_INVERSE_REGULARISATION, penalty="l1", solver="liblinear", intercept_scaling=_FREE, random_state=0
+        )
         model.fit(matrix[chosen], truth, sample_weight=heavy[chosen])
-        found = {name: round(float(value), 3) for name, value in zip(names, model.coef_[0]) if abs(value) >= _LEAST_WEIGHT}
+        found = {
+            name: round(float(value), 3) for name, value in zip(names, model.coef_[0]) if abs(value) >= _LEAST_WEIGHT
+        }
         weights[label], biases[label] = found, round(float(model.intercept_[0]), 3)
     return weights, biases
 

@@ -21,7 +21,9 @@ PLACEHOLDERS = (
 # The fields of a parameter: what it says about itself, its documented type, and its default.
 TEXT, TYPE, DEFAULT = "text", "type", "default"
 
-_ABBREVIATIONS = re.compile(r"\b(e\.\s?g|i\.\s?e|etc|vs|cf|resp|w\.r\.t|approx|Eq|eq|Fig|al|no|dim|max|min)\.", re.IGNORECASE)
+_ABBREVIATIONS = re.compile(
+    r"\b(e\.\s?g|i\.\s?e|etc|vs|cf|resp|w\.r\.t|approx|Eq|eq|Fig|al|no|dim|max|min)\.", re.IGNORECASE
+)
 _ROLE = re.compile(r":(?:[a-z]+:)?([a-z]+):`([^`]*)`", re.DOTALL)
 _TITLE = re.compile(r"^(.*?)\s*<[^>]*>$", re.DOTALL)
 _LATEX = (
@@ -220,7 +222,9 @@ def _relation(piece: str, own: str, others: frozenset[str]) -> list[Token]:
         return []
     subject, sign, bound = match[1] or "", match[2].replace("≥", ">=").replace("≤", "<="), match[3]
     before = []
-    if subject and (subject.lower() in ("is", "be", "are", "and", "or", "with", "of", "if", "values", "value", "dimension")):
+    if subject and (
+        subject.lower() in ("is", "be", "are", "and", "or", "with", "of", "if", "values", "value", "dimension")
+    ):
         before, subject = [Token(stem(subject))], ""
     return [*before, Token("REL", (f"{'' if subject in ('', own) else subject}{sign}{bound}",))]
 
@@ -234,7 +238,11 @@ def _bracket(piece: str, own: str, others: frozenset[str]) -> list[Token]:
         ends = [bool(re.fullmatch(_NUMBER, end) or re.search(r"inf|∞", end)) for end in (low, high)]
         mixed = piece[0] == "[" and piece[-1] == ")" or piece[0] == "(" and piece[-1] == "]"
         same = low == high
-        if mixed or (piece[0] == "[" and all(ends) and not same) or (any(re.search(r"inf|∞", end) for end in (low, high))):
+        if (
+            mixed
+            or (piece[0] == "[" and all(ends) and not same)
+            or (any(re.search(r"inf|∞", end) for end in (low, high)))
+        ):
             return [Token("INTERVAL", (re.sub(r"\s+", "", piece),))]
         if piece[0] == "[" and low.lstrip("-+") == high.lstrip("-+"):
             return [Token("INTERVAL", (re.sub(r"\s+", "", piece),))]

@@ -62,7 +62,8 @@ def several(base: Bound, constraints: Mapping[str, Constraints], random: Random,
     options = {
         name: found
         for name, known in constraints.items()
-        if (name in base.order or name in base.arguments) and (found := list(violating(known, base.arguments.get(name))))
+        if (name in base.order or name in base.arguments)
+        and (found := list(violating(known, base.arguments.get(name))))
     }
     if len(options) < 2:
         return None

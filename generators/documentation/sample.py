@@ -23,7 +23,19 @@ from .labels import Label
 from .normal import DEFAULT, TEXT, TYPE, Sentence, sentences
 from .vocabulary import structure_word
 
-COLUMNS = ("API", "Arg", "Descp", "Normalized_descp", "dtype", "tensor_t", "structure", "shape", "ndim", "range", "enum")
+COLUMNS = (
+    "API",
+    "Arg",
+    "Descp",
+    "Normalized_descp",
+    "dtype",
+    "tensor_t",
+    "structure",
+    "shape",
+    "ndim",
+    "range",
+    "enum",
+)
 #: Column of the sample to the category that it belongs to here.
 CATEGORY = {
     "dtype": "dtype", "tensor_t": "structure", "structure": "structure", "shape": "shape", "ndim": "ndim",
@@ -139,7 +151,9 @@ def read(path: str | Path) -> list[Row]:
             reader = csv.DictReader(file)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise UsageError(f"{path}: no column {', '.join(missing)}; an annotated sample has {', '.join(COLUMNS)}")
+                raise UsageError(
+                    f"{path}: no column {', '.join(missing)}; an annotated sample has {', '.join(COLUMNS)}"
+                )
             return [_row(record) for record in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"the annotated sample {path} cannot be read: {error}") from None
@@ -147,7 +161,9 @@ def read(path: str | Path) -> list[Row]:
 
 def _row(record: dict[str, str]) -> Row:
     gold = {name: tuple(filter(None, (record[name] or "").split(";"))) for name in CATEGORY}
-    return Row(record["API"], record["Arg"], record["Descp"], record["Normalized_descp"], {k: v for k, v in gold.items() if v})
+    return Row(
+        record["API"], record["Arg"], record["Descp"], record["Normalized_descp"], {k: v for k, v in gold.items() if v}
+    )
 
 
 @dataclass(frozen=True)

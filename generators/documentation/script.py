@@ -55,9 +55,13 @@ def behaviour(title: str, quote: str, location: str, base: Call | None, call: Ca
 
     ``refused``: the documentation allows the call and torch refuses it; else torch takes what documentation rules out.
     """
-    good = "" if base is None else f'print("without the change:", "accepted" if attempt(lambda: {statement(base)}) is None else "refused")\n'
+    good = (
+        ""
+        if base is None
+        else f'print("without the change:", "accepted" if attempt(lambda: {statement(base)}) is None else "refused")\n'
+    )
     return (
-        f'{_comment(title, quote, location)}{_HEAD}\n\ndef attempt(function):\n    try:\n        function()\n'
+        f"{_comment(title, quote, location)}{_HEAD}\n\ndef attempt(function):\n    try:\n        function()\n"
         f"    except Exception as error:\n        return error\n    return None\n\n\n{good}"
         f"error = attempt(lambda: {statement(call)})\n"
         f'print("this call:", "accepted" if error is None else f"{{type(error).__name__}}: {{error}}")\n'
@@ -81,7 +85,7 @@ def difference(call: Call, backend: str) -> str:
     """A script that ends with status 1 if eager and compiled torch do not agree on whether a call is allowed."""
     return (
         f"{_HEAD}\n\ndef program():\n    return {statement(call)}\n\n\ndef attempt(function):\n    try:\n        function()\n"
-        "    except Exception as error:\n        return f\"refused: {type(error).__name__}: {str(error)[:200]}\"\n    return \"accepted\"\n\n\n"
+        '    except Exception as error:\n        return f"refused: {type(error).__name__}: {str(error)[:200]}"\n    return "accepted"\n\n\n'
         f"eager = attempt(program)\ncompiled = attempt(torch.compile(program, backend={backend!r}))\n"
         'print("eager:   ", eager)\nprint("compiled:", compiled)\nraise SystemExit(eager[:8] != compiled[:8])\n'
     )

@@ -69,7 +69,9 @@ def _compiled(call: Call, function: Any, backend: str) -> list[Any]:
     import torch._dynamo
 
     torch._dynamo.reset()
-    kinds = [leaf for item in (*call.args, *(v for _, v in call.kwargs)) for leaf in leaves(item) if type(leaf) is TensorType]
+    kinds = [
+        leaf for item in (*call.args, *(v for _, v in call.kwargs)) for leaf in leaves(item) if type(leaf) is TensorType
+    ]
 
     def program(tensors: list[torch.Tensor]) -> Any:
         waiting = iter(tensors)

@@ -19,11 +19,13 @@ _OTHER = re.compile(
 )
 _NUMPY = re.compile(r"^(?P<name>Parameters|Other Parameters|Inputs)\s*\n-{3,}\s*$", re.MULTILINE)
 _GOOGLE_ENTRY = re.compile(
-    r"^(?P<names>\*{0,2}`{0,2}\w+`{0,2}(?: ?, ?\*{0,2}`{0,2}\w+`{0,2})*) ?(?:\((?P<type>(?:[^()]|\([^()]*\))*)\))? ?:(?P<text>.*)$", re.DOTALL
+    r"^(?P<names>\*{0,2}`{0,2}\w+`{0,2}(?: ?, ?\*{0,2}`{0,2}\w+`{0,2})*) ?(?:\((?P<type>(?:[^()]|\([^()]*\))*)\))? ?:(?P<text>.*)$",
+    re.DOTALL,
 )
 _NUMPY_ENTRY = re.compile(r"^(?P<names>\*{0,2}\w+(?:, ?\*{0,2}\w+)*)(?: ?: ?(?P<type>.*))?$")
 _SPHINX = re.compile(
-    r"^\s*:(?P<kind>param|parameter|arg|type)(?P<inline> [^:]*?)?\s+(?P<name>\w+)\s*:(?P<text>.*(?:\n(?!\s*:\w).+)*)", re.MULTILINE
+    r"^\s*:(?P<kind>param|parameter|arg|type)(?P<inline> [^:]*?)?\s+(?P<name>\w+)\s*:(?P<text>.*(?:\n(?!\s*:\w).+)*)",
+    re.MULTILINE,
 )
 _SHAPE_ENTRY = re.compile(r"^[-*]\s*(?P<names>[\w ,/`:\\]{1,40}?)\s*:\s*(?P<text>.*)$", re.DOTALL)
 _KEYWORD = re.compile("keyword|kwarg", re.IGNORECASE)
@@ -124,7 +126,13 @@ def _numpy(api: str, text: str) -> Iterator[Parameter]:
             if entry is None:
                 continue
             for name in entry["names"].split(","):
-                yield Parameter(api, name.strip().lstrip("*"), _type(entry["type"] or ""), _prose(rest), where=f"{api}: {match['name']}")
+                yield Parameter(
+                    api,
+                    name.strip().lstrip("*"),
+                    _type(entry["type"] or ""),
+                    _prose(rest),
+                    where=f"{api}: {match['name']}",
+                )
 
 
 def _sphinx(api: str, text: str) -> Iterator[Parameter]:

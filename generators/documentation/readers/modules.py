@@ -58,7 +58,9 @@ def _imported(name: str) -> Any:
             break
         except ModuleNotFoundError as error:
             if error.name is None or not (path == error.name or path.startswith(error.name + ".")):
-                raise UsageError(f"{name} cannot be read: importing it needs {error.name}, which is not installed") from None
+                raise UsageError(
+                    f"{name} cannot be read: importing it needs {error.name}, which is not installed"
+                ) from None
             path, _, last = path.rpartition(".")
             if not path:
                 raise UsageError(f"there is no module {name} here; give the name as in an import statement") from None
@@ -88,7 +90,9 @@ def callables(root: Any, name: str) -> Iterator[tuple[str, Any]]:
             continue
         seen.add(id(module))
         stated = vars(module).get("__all__")
-        public = stated if isinstance(stated, list | tuple) else [key for key in vars(module) if not key.startswith("_")]
+        public = (
+            stated if isinstance(stated, list | tuple) else [key for key in vars(module) if not key.startswith("_")]
+        )
         for key in sorted(set(public) | {key for key in vars(module) if isinstance(vars(module)[key], ModuleType)}):
             if key.startswith("_"):
                 continue
@@ -99,7 +103,11 @@ def callables(root: Any, name: str) -> Iterator[tuple[str, Any]]:
             if isinstance(item, ModuleType):
                 if full in sys.modules and item.__name__.split(".")[0] == top:
                     waiting.append((full, item))
-            elif callable(item) and (getattr(item, "__module__", None) or top).split(".")[0] in (top, "builtins", "_VariableFunctions"):
+            elif callable(item) and (getattr(item, "__module__", None) or top).split(".")[0] in (
+                top,
+                "builtins",
+                "_VariableFunctions",
+            ):
                 yield full, item
                 if isinstance(item, type):
                     yield from _methods(item, full)
