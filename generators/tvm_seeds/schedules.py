@@ -178,8 +178,10 @@ def scheduled(function: Any, random: randomness.Random, steps: int) -> tuple[Any
         if len(names) == steps:
             break
         name = random.choices(list(PRIMITIVES), [weight for _, weight in PRIMITIVES.values()])[0]
-        schedule = s_tir.Schedule(function, seed=random.randint(1, 2**31 - 2), error_render_level="none")
+        seed = random.randint(1, 2**31 - 2)
         try:
+            # Making it may fail too: a primitive before may have left what is not well-formed.
+            schedule = s_tir.Schedule(function, seed=seed, error_render_level="none")
             PRIMITIVES[name][0](schedule, random)
         except Exception:  # TVM says in many ways that a primitive does not apply here
             continue

@@ -40,6 +40,7 @@ _OPTIONS: dict[str, type] = {
     "config": dict,  # of the PassContext
     "opt_level": int,  # of the PassContext
     "plain": bool,  # of targets.kernels.tirx.emit
+    "verify": bool,  # whether each pass of TVM's own pipeline must leave a well-formed function
 }
 # Constants that overflow, met while folding.
 _OVERFLOW = re.compile(
@@ -124,7 +125,10 @@ class TVM(KernelTarget):
                 raise TargetError(f"{where}: {unknown('config', name, tvm.transform.PassContext.list_configs())}")
         try:
             target = tvm.target.Target({"kind": "llvm", **options.get("target", {})})
-            context = tvm.transform.PassContext(opt_level=options.get("opt_level", 2), config=config)
+            watching = [watch_passes(tvm)] if options.get("verify") and pipeline.passes is None else []
+            context = tvm.transform.PassContext(
+                opt_level=options.get("opt_level", 2), config=config, instruments=watching
+            )
         except Exception as error:  # TVM answers a bad option with whatever its parser throws
             raise TargetError(f"{where}: TVM does not take its options: {error}") from error
         passes = None if pipeline.passes is None else made_passes(where, completed(pipeline.passes, required))
@@ -221,6 +225,42 @@ def completed(
     return [(name, {"target_bits": 32, **given} if name == "tirx.NarrowDataType" else given) for name, given in made]
 
 
+def watch_passes(tvm: Any) -> Any:
+    """A pass instrument that raises where a pass leaves a function that is not well-formed, and got one that is.
+
+    It stops looking where the host's code is split off: what comes of that is well-formed by other rules.
+    """
+    from tvm import s_tir
+
+    class Watch:
+        good = True
+        over = False
+
+        def run_before_pass(self, module: Any, info: Any) -> None:
+            self.over = self.over or info.name in ("tirx.SplitHostDevice", "tirx.MakePackedAPI")
+            self.good = self.over or _well_formed(s_tir, module)
+
+        def run_after_pass(self, module: Any, info: Any) -> None:
+            if self.good and not self.over and not _well_formed(s_tir, module):
+                raise CompileError(f"pass {info.name} leaves a function that is not well-formed")
+
+    return tvm.ir.instrument.pass_instrument(Watch)()
+
+
+def _well_formed(s_tir: Any, module: Any) -> bool:
+    """Whether TVM's own check finds nothing. Pragmas of loops are beyond it: TVM hangs them on the loop's variable
+    outside of the loop, where that check says the variable is undefined."""
+    if s_tir.analysis.verify_well_formed(module, assert_mode=False):
+        return True
+    import tvm_ffi
+    from tvm import tirx
+
+    keys: list[str] = []
+    for function in module.functions.values():
+        tvm_ffi.structural_walk(function.body, (tirx.AttrStmt, lambda one: keys.append(str(one.attr_key))))
+    return any(key.startswith("pragma_") for key in keys)
+
+
 def _build(tvm: Any, module: Any, target: Any, passes: Sequence[tuple[str, Any]]) -> Any:
     """A module taken through a list of passes and on to machine code."""
     from tvm import s_tir, tirx
@@ -228,9 +268,9 @@ def _build(tvm: Any, module: Any, target: Any, passes: Sequence[tuple[str, Any]]
 
     module = tirx.transform.BindTarget(target.with_host(target))(module)
     for name, one in passes:
-        before_well_formed = bool(s_tir.analysis.verify_well_formed(module, assert_mode=False))
+        before_well_formed = _well_formed(s_tir, module)
         module = one(module)
-        if before_well_formed and not s_tir.analysis.verify_well_formed(module, assert_mode=False):
+        if before_well_formed and not _well_formed(s_tir, module):
             raise CompileError(f"pass {name} leaves a function that is not well-formed")
     transform = tirx.transform
     for one in (

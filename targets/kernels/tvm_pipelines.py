@@ -111,7 +111,13 @@ _TARGETS: tuple[dict[str, object], ...] = (
 PASS_SPACE = PassSpace(
     {name: _PARAMETERS.get(name, {}) for name in (*DEFAULT, *_FURTHER)},
     DEFAULT,
-    {"target": _TARGETS, "config": _CONFIGS, "opt_level": (0, 1, 2, 3), "plain": (False, True)},
+    {
+        "target": _TARGETS,
+        "config": _CONFIGS,
+        "opt_level": (0, 1, 2, 3),
+        "plain": (False, True),
+        "verify": (False, True),
+    },
     _AFTER,
     ("CanonicalizeLoop",),
 )
@@ -130,6 +136,7 @@ PIPELINES: tuple[Pipeline, ...] = (
     Pipeline("default"),
     *(Pipeline(f"llvm-O{level}", {"target": {"opt-level": level}}) for level in (0, 2, 3)),
     Pipeline("plain", {**_FAST, "plain": True}),
+    Pipeline("verified", {**_FAST, "verify": True}),
     Pipeline("none", _FAST, ()),
     *(
         Pipeline(f"without-{left_out}", _FAST, listed(*(name for name in DEFAULT if name != left_out)))
