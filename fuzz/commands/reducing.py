@@ -99,7 +99,7 @@ def localise(
     as_json: Json = False,
 ) -> None:
     """Find which stage, pass or option a failure comes from. Exit status 1 if the case does not fail."""
-    with _session(what, folder, target, pipeline, full, 1, seconds) as (examiners, first, stability):
+    with _session(what, folder, target, pipeline, full, 1, seconds, trials=0) as (examiners, first, stability):
         reducer = Reducer(examiners, first, Bounds(), stability=stability, seconds_to_localise=time)
         blame = reducer.localise(first)
         if as_json:
@@ -114,7 +114,14 @@ def _reduction_data(done: Reduced) -> dict[str, Any]:
 
 @contextmanager
 def _session(
-    what: str, folder: Path | None, target: str | None, pipeline: str | None, full: bool, jobs: int, seconds: float
+    what: str,
+    folder: Path | None,
+    target: str | None,
+    pipeline: str | None,
+    full: bool,
+    jobs: int,
+    seconds: float,
+    trials: int = TRIALS,
 ) -> Iterator[tuple[list[Examiner], Examination, Any]]:
     """Workers, the case's failure, and how often it shows."""
     kernel = kernel_of(what, folder, full)
@@ -149,7 +156,7 @@ def _session(
                 words = first.verdict.explanation or first.verdict.kind
                 print(f"{what} does not fail on {target} ({chosen.name}): {words}")
                 raise typer.Exit(1)
-        yield examiners, first, measure(case, test)
+        yield examiners, first, measure(case, test, trials)
 
 
 @contextmanager
