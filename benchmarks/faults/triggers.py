@@ -22,8 +22,8 @@ from misfold.programs.pipeline import Pipeline
 from .switching import fault
 from .witnesses import warm_up
 
-#: Seconds for one case with one fault.
-SECONDS = 10.0
+#: Seconds for one case with one fault: far more than any takes, for machines that are busy.
+SECONDS = 30.0
 #: Passes of a random pipeline of kernels, at most.
 _PASSES = 6
 
@@ -117,18 +117,20 @@ def _text(outcome: Any) -> str:
 def _graph(seed: int, index: int) -> Run | None:
     from misfold.generators.generator import Generator
     from misfold.generators.options import Options
+    from misfold.generators.support import Support
     from misfold.oracles.judge import judge
     from misfold.oracles.reference import evaluate
     from misfold.targets.eager import Eager
     from misfold.targets.misfold import Misfold
     from misfold.targets.running import run_case
 
-    case = Generator(Options()).case(seed, index)
+    target = Misfold()
+    support = Support.load(target.name, target.versions())
+    case = Generator(Options()).case(seed, index, None if support is None else support.calls)
     eager = run_case(Eager(), case)
     if eager.kind != "values":
         return None
     reference = evaluate(case, eager)
-    target = Misfold()
     pipelines = target.pipelines()
     source = random.Random(f"{seed}/{index}")
     # As campaigns do: the default every other time.
