@@ -53,6 +53,8 @@ def rank(op: str) -> int:
     base = last.rstrip("_") if last != "__getitem__" else last
     family = FAMILIES[_FAMILY[base]] if base in _FAMILY else ()
     place = family.index(base) if base in family else 15
+    # One operand is plainer than two.
+    place += _FAMILY.get(base, 0)
     return 4 * place + (last != base) * 2 + op.startswith("torch.Tensor.")
 
 
@@ -66,12 +68,16 @@ def functions(case: Case) -> Iterator[Case]:
 
 
 def plainer(case: Case) -> Iterator[Case]:
-    """A plainer operator of the same family."""
+    """A plainer operator of the same family, or one of a single operand for one of two."""
     for index, node in enumerate(case.graph.nodes):
         space, _, last = node.op.rpartition(".")
         base = last.rstrip("_")
         if base not in _FAMILY or written_arguments(node):
             continue
+        if _FAMILY[base] == FAMILIES.index(_BINARY):
+            for name in node.uses:
+                unary = Node(f"torch.{_UNARY[0]}", (Ref(name),), {}, node.outputs)
+                yield from attempt(with_nodes, case, {index: unary})
         for name in FAMILIES[_FAMILY[base]]:
             if name == base:
                 break
