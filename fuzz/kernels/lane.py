@@ -172,7 +172,8 @@ class KernelLane(Triage):
         """The pipeline of a step: the parent's, a mutated one, or one of the target's own."""
         system = self.examiner.targets[plan.target]
         source = random.Random(plan.seed)
-        own = list(system.pipelines())
+        wanted = self.settings.pipelines
+        own = [one for one in system.pipelines() if one.name in wanted] or list(system.pipelines())
         if plan.parent is None:
             usual = source.random() < self.settings.default_pipeline_share or len(own) == 1
             return _quick(own) if usual else source.choice(own[1:])
