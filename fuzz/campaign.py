@@ -26,7 +26,7 @@ from misfold.triage.known.knowing import Knowledge, today
 
 from .coverage import worker
 from .coverage.reached import Reached
-from .coverage.sources import chosen
+from .coverage.sources import watched
 from .examine import REFERENCE, Examiner
 from .investigate import Investigator
 from .lane import Lane, Stopped
@@ -336,7 +336,7 @@ class Runner:
 
     def make_servers(self, limits: Limits) -> Servers:
         """The fork servers, not started yet."""
-        coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
+        coverage = watched(self.targets.values(), self.settings.coverage)
         return Servers(self.targets, self.folder, limits, coverage)
 
     def make_lane(self, servers: Servers, folder: Path) -> Any:

@@ -19,7 +19,7 @@ from misfold.programs.pipeline import Pipeline
 from misfold.targets.isolation.limits import Limits
 
 from .campaign import Servers, find_targets
-from .coverage.sources import chosen
+from .coverage.sources import watched
 from .examine import Examiner
 from .graphs.evolving import Space
 from .joint import rows
@@ -193,6 +193,6 @@ def _laboratory(settings: Settings, seconds: float, everything: All) -> Iterator
             more = {"preload": running.PRELOAD, "variable": running.TARGETS, "making": MAKING}
         else:
             targets = dict(find_targets(settings.targets))
-        coverage = chosen({target.family for target in targets.values()}, coverage_of)
+        coverage = watched(targets.values(), coverage_of)
         servers = Servers(targets, folder, limits, coverage, **more)
         yield servers, lambda: kind(servers.servers, targets, folder / "targets", seconds, everything), targets

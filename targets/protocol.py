@@ -43,6 +43,9 @@ class Target(ABC):
     aliases: ClassVar[bool] = False
     #: How many cases are worth compiling as one, because a compile costs more than a case.
     batch: ClassVar[int] = 1
+    #: What to watch of the target while it works, to steer a campaign by: sources of coverage such as
+    #: ``mypackage-lines``. Empty: what is known of its family, if anything.
+    coverage: ClassVar[tuple[str, ...]] = ()
     #: Modules whose frames count as the target's own when a failure's deepest frame is sought.
     own_modules: ClassVar[tuple[str, ...]] = ()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from misfold.programs.errors import UsageError
 
@@ -60,16 +61,31 @@ def families_of(name: str) -> tuple[str, ...]:
     return known.get(what, ("inductor",))
 
 
-def chosen(families: Iterable[str], names: Iterable[str]) -> dict[str, list[str]]:
-    """Sources by family: those of ``names`` that belong to one of ``families``; ``auto`` stands for ``DEFAULT``."""
+def watched(targets: Iterable[Any], names: Iterable[str]) -> dict[str, list[str]]:
+    """As ``chosen`` for the families of targets, with what targets themselves ask to be watched."""
+    own: dict[str, tuple[str, ...]] = {}
+    for target in targets:
+        own[target.family] = own.get(target.family, ()) + tuple(getattr(target, "coverage", ()))
+    return chosen(own, names, own)
+
+
+def chosen(
+    families: Iterable[str], names: Iterable[str], own: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, list[str]]:
+    """Sources by family: those of ``names`` that belong to one of ``families``; ``auto`` stands for what ``own`` says
+    of a family, or ``DEFAULT``."""
+    own = own or {}
     found: dict[str, list[str]] = {family: [] for family in families}
     for name in names:
         if name == "auto":
             for family in found:
-                found[family] += [item for item in DEFAULT.get(family, ()) if item not in found[family]]
+                usual = own.get(family) or DEFAULT.get(family, ())
+                for item in usual:
+                    check_name(item)
+                found[family] += [item for item in usual if item not in found[family]]
             continue
         check_name(name)
-        for family in families_of(name):
+        for family in {*families_of(name), *(family for family, sources in own.items() if name in sources)}:
             if family in found and name not in found[family]:
                 found[family].append(name)
     return found

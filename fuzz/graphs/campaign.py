@@ -10,7 +10,7 @@ from misfold.mutators.graphs import GRAPH_MUTATORS
 from misfold.targets.isolation.limits import Limits
 
 from ..campaign import Runner, Servers
-from ..coverage.sources import chosen
+from ..coverage.sources import watched
 from ..examine import Examiner
 from ..investigate import Investigator
 from ..joint import rows
@@ -36,7 +36,7 @@ class GraphRunner(Runner):
     def open(self) -> None:
         super().open()
         loop = LoopSettings.from_data(self.settings.loop)
-        sources = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
+        sources = watched(self.targets.values(), self.settings.coverage)
         self.joint = any(sources.values()) or not loop.guided
         if not self.joint:
             return
@@ -55,7 +55,7 @@ class GraphRunner(Runner):
     def make_servers(self, limits: Limits) -> Servers:
         if not self.joint:
             return super().make_servers(limits)
-        coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
+        coverage = watched(self.targets.values(), self.settings.coverage)
         return Servers(self.targets, self.folder, limits, coverage, making=MAKING)
 
     def make_lane(self, servers: Servers, folder: Path) -> Any:

@@ -15,6 +15,7 @@ class Planted(Target):
     family = "planted"
     install = "nothing to install"
     own_modules = ("planted",)
+    coverage = ("misfold.programs-lines",)
 
     def missing(self):
         return None
