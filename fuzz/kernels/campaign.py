@@ -85,6 +85,9 @@ class KernelRunner(Runner):
             if f"legality {name}" in learnt:
                 self.legality[name] = Legality.from_data(learnt[f"legality {name}"])
 
+    def entries(self) -> int:
+        return self.scheduler.size()
+
     def make_servers(self, limits: Limits) -> Servers:
         coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
         servers = Servers(
