@@ -69,7 +69,6 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, text, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--loop", "stalls=3"], "add --kernels"),
         (["--kernels", "--loop", "stall=3"], "no setting 'stall'"),
         (["--kernels", "--loop", "stalls=x"], "not a choice"),
         (["--kernels", "--coverage", "tvm-edges"], "no source of coverage"),
