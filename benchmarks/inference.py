@@ -4,10 +4,11 @@
     python -m benchmarks.inference --rules FILE
     python -m benchmarks.inference --infer torch.cat torch.gather [--jobs 2]      # infer anew, with time and memory
 
-Prints tables to standard error and one JSON object: ``total`` and ``families`` have numbers of partial
-operators, shares with shapes and usable, and shape accuracy, element type accuracy, precision and recall over held-out calls: of
-all rules with shapes, and of the usable ones; ``worst`` the 30 rules with the lowest score and why. With ``--infer``, ``seconds``
-(wall), ``processor_seconds`` and ``memory`` (peak resident bytes of this process and of its workers).
+Prints tables to standard error and one JSON object: ``total`` and ``families`` have numbers of partial operators,
+shares with shapes and usable, and shape accuracy, element type accuracy, precision and recall over held-out calls, of
+all rules with shapes and of the usable ones; ``worst`` has the 30 rules with the lowest score and why. With
+``--infer``, also ``seconds`` (wall), ``processor_seconds`` and ``memory`` (peak resident bytes of this process and of
+its largest worker).
 """
 
 from __future__ import annotations

@@ -182,7 +182,8 @@ def _atoms(terms: Sequence[Expression], good: np.ndarray, bad: np.ndarray, dims:
         ("!=", np.not_equal, None, 2.0, 2.0),
     )
     for name, test, ends, nice, odd in bounded:
-        bounds = [np.full(len(terms), float(value)) for value in (_NICE if name in (">=", "<=") else (0, 1))]
+        nice_ones = _NICE if name in (">=", "<=") else (0, 1, 2, 3, 4)
+        bounds = [np.full(len(terms), float(value)) for value in nice_ones]
         for bound in bounds if ends is None else [*bounds, ends]:
             column = bound[:, None]
             prices = sizes + np.where(np.isin(bound, _NICE), nice, odd)

@@ -42,25 +42,23 @@ Types = tuple[str, ...]
 
 def promote_types(left: str, right: str) -> str | None:
     """The smallest element type that both fit in, as ``torch.promote_types``; None for pairs that torch does not
-    promote (wider unsigned types with signed ones)."""
+    promote (unsigned types of more than one byte with other integers)."""
     if left == right:
         return left
     one, two = DTYPES[left], DTYPES[right]
-    if one.kind == "bool" or two.kind == "bool":
-        return right if one.kind == "bool" else left
     if one.is_float != two.is_float:
         return left if one.is_float else right
     if one.is_float:
         if one.itemsize == two.itemsize:
             return "float32"  # float16 and bfloat16
         return left if one.itemsize > two.itemsize else right
-    if one.kind == two.kind:
-        if one.kind == "unsigned" and "uint8" not in (left, right):
-            return None
-        return left if one.itemsize > two.itemsize else right
-    unsigned, signed = (one, two) if one.kind == "unsigned" else (two, one)
-    if unsigned.itemsize > 1:
+    if any(kind.kind == "unsigned" and kind.itemsize > 1 for kind in (one, two)):
         return None
+    if "bool" in (left, right):
+        return right if left == "bool" else left
+    if one.kind == two.kind:
+        return left if one.itemsize > two.itemsize else right
+    signed = one if one.kind == "signed" else two
     return signed.name if signed.itemsize > 1 else "int16"
 
 

@@ -143,11 +143,11 @@ COMPARISONS: dict[str, Callable[[Number, Number], Any]] = {
 
 
 def evaluate(expression: Expression, values: Values) -> Number:
-    """The expression's value; over vectors, division by zero gives an arbitrary number in its row.
+    """The expression's value; over vectors, division by a zero in a vector gives an arbitrary number in its row.
 
     Raises:
         KeyError: a symbol has no value.
-        Undefined: division by zero, over plain numbers.
+        Undefined: division by zero by a plain number.
     """
     kind = type(expression)
     if kind is Const:

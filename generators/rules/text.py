@@ -16,6 +16,7 @@ from .expressions import COMPARISONS, OPERATIONS, UNARY, Const, Expression, If, 
 
 # Longer than any rule; hostile texts must not cost time or stack.
 MAX_TEXT = 2000
+MAX_DEPTH = 60
 _INFIX = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2, "/": 2}
 _BINARY: dict[type[ast.AST], str] = {
     ast.Add: "+",
@@ -95,32 +96,37 @@ def parse_constraint(text: str) -> Constraint:
     return _constraint(_tree(text), text)
 
 
-def _constraint(tree: ast.expr, text: str) -> Constraint:
+def _constraint(tree: ast.expr, text: str, depth: int = 0) -> Constraint:
+    if depth > MAX_DEPTH:
+        raise TextError("a constraint nested too deeply", allowed=f"{MAX_DEPTH} levels")
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.Or):
-        options = tuple(_constraint(item, text) for item in tree.values)
+        options = tuple(_constraint(item, text, depth + 1) for item in tree.values)
         if all(isinstance(item, Comparison) for item in options):
             return AnyOf(options)  # type: ignore[arg-type]
     if isinstance(tree, ast.Compare) and len(tree.ops) == 1 and type(tree.ops[0]) in _COMPARE:
         name = _COMPARE[type(tree.ops[0])]
-        return Comparison(name, _expression(tree.left, text), _expression(tree.comparators[0], text))
+        return Comparison(name, _expression(tree.left, text, depth), _expression(tree.comparators[0], text, depth))
     raise TextError(f"not a constraint: {text[:60]!r}", allowed=f"comparisons {', '.join(COMPARISONS)} joined by or")
 
 
-def _expression(tree: ast.expr, text: str) -> Expression:
+def _expression(tree: ast.expr, text: str, depth: int = 0) -> Expression:
+    if depth > MAX_DEPTH:
+        raise TextError("an expression nested too deeply", allowed=f"{MAX_DEPTH} levels")
+    depth += 1
     if isinstance(tree, ast.Constant) and type(tree.value) in (int, float):
         return Const(tree.value)  # type: ignore[arg-type]
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.USub):
-        return op("-", 0, _expression(tree.operand, text))
+        return op("-", 0, _expression(tree.operand, text, depth))
     if isinstance(tree, ast.BinOp) and type(tree.op) in _BINARY:
-        return Op(_BINARY[type(tree.op)], (_expression(tree.left, text), _expression(tree.right, text)))
+        return Op(_BINARY[type(tree.op)], (_expression(tree.left, text, depth), _expression(tree.right, text, depth)))
     if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and not tree.keywords:
         name, count = tree.func.id, 1 if tree.func.id in UNARY else 2
         if name in OPERATIONS and name not in _INFIX and len(tree.args) == count:
-            return Op(name, tuple(_expression(item, text) for item in tree.args))
+            return Op(name, tuple(_expression(item, text, depth) for item in tree.args))
     if isinstance(tree, ast.IfExp):
-        test = _constraint(tree.test, text)
+        test = _constraint(tree.test, text, depth)
         if isinstance(test, Comparison):
-            then, other = _expression(tree.body, text), _expression(tree.orelse, text)
+            then, other = _expression(tree.body, text, depth), _expression(tree.orelse, text, depth)
             return If(test.name, test.left, test.right, then, other)
     symbol = _symbol(tree)
     if symbol is None:
