@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def _block(block: Block, place: str, places: Collection[str], attempt: int) -> B
             then = _block(statement.then, f"{here}/then", places, attempt)
             statement = replace(statement, then=then, other=_block(statement.other, f"{here}/else", places, attempt))
         else:
-            statement = map_blocks(statement, lambda inner, here=here: _block(inner, here, places, attempt))
+            statement = map_blocks(statement, partial(_block, place=here, places=places, attempt=attempt))
         found.append(statement)
     return tuple(found)
 

@@ -14,8 +14,12 @@ from misfold.programs.kernel_tvmscript_check import called, checked_function
 def weight(script: str) -> tuple[int, float]:
     """What reduction makes smaller: the nodes of the text, then its numbers."""
     nodes = list(ast.walk(checked_function(script)))
-    numbers = [one.value for one in nodes if isinstance(one, ast.Constant) and type(one.value) in (int, float)]
-    return len(nodes), float(sum(min(abs(one), 10**6) for one in numbers))  # type: ignore[arg-type]
+    numbers = [
+        min(abs(float(one.value)), 1e6)
+        for one in nodes
+        if isinstance(one, ast.Constant) and isinstance(one.value, int | float) and type(one.value) is not bool
+    ]
+    return len(nodes), sum(numbers)
 
 
 def candidates(tier: Callable[[str], Iterator[str]]) -> Callable[[Any], Iterator[Any]]:
