@@ -258,6 +258,8 @@ class Reducer:
             return plain.case  # Every test would cost the whole time limit.
         before = search.case
         guard = self._remedy(plain, blame)
+        if guard is None:
+            return plain.case  # Or faults of two operators, in an importer for instance, would become one.
         testers = search.testers
         search.testers = [self._guarded(test, one, guard) for test, one in zip(testers, self.examiners, strict=True)]
         search.history = None
@@ -267,8 +269,8 @@ class Reducer:
         search.testers = testers
         return normal_form(normal) if normal is not before else plain.case
 
-    def _remedy(self, plain: Examination, blame: Blame) -> Callable[[Examiner, Any], bool]:
-        """Whether what is to blame for a reduced case is to blame for another: by what was seen to help."""
+    def _remedy(self, plain: Examination, blame: Blame) -> Callable[[Examiner, Any], bool] | None:
+        """Whether what is to blame for a reduced case is to blame for another; None where that cannot be asked."""
         if "interpretation" in blame.how:
             from misfold.triage.localise import interpretation
 
@@ -282,7 +284,7 @@ class Reducer:
             return same_stage
         pipeline = remedy_pipeline(plain.pipeline, blame)
         if pipeline is None:
-            return lambda examiner, case: True
+            return None
 
         def helped(examiner: Examiner, case: Any) -> bool:
             changed = replace(case, pipelines={self.target: pipeline})
