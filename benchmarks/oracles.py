@@ -12,9 +12,9 @@ where everything but a bad verdict is a miss, and, unless ``--no-honest``, on ho
   (5e-2 for half types) of its own and its tensor's root mean square;
 - ``missed``: per oracle the fraction of these that it lets pass. ``framework tolerance``: ``torch.testing``'s default
   against eager; ``1e-2/1e-3``: rtol and atol that fuzzers choose; ``same``: ``torch._dynamo.utils.same`` with a float64
-  reference; ``ratio``: far beyond what noise explains, the rule for what has no bound; ``bound``: outside the error
-  bound; ``exact``: bits differ where arithmetic is exact, on the case or on its twin with exact inputs;
-  ``bound, else ratio``: the ratio only where there is no bound; ``judge``: the verdict on the case; ``combination``: the verdict on the case or on its exact twin;
+  reference; ``ratio``: far beyond what noise explains; ``bound``: outside the error bound; ``exact``: bits differ where
+  arithmetic is exact, on the case or on its twin with exact inputs; ``bound, else ratio``: the ratio only where there
+  is no bound; ``judge``: the verdict on the case; ``combination``: the verdict on the case or on its exact twin;
 - ``missed_by_fault``: [missed, visible] of the combination;
 - ``alarms``: per oracle the fraction of honest evaluations that it complains about;
 - ``exact_share``: the fraction of outputs that is exact with the generator's values, and with assigned ones;
@@ -159,6 +159,8 @@ class Run:
             self.exact_after += assigned.exact
         if honest:
             self._honest(case, index, eager, reference)
+        if reference.undefined:
+            return  # nothing is wrong about what has no meaning
         for fault, outcome in damages(case, eager, index, most):
             self._fault(case, index, fault, eager, reference, outcome, None if assigned is None else assigned.case)
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+#: Arrays of whichever type, and these types: numpy's own annotations tell them apart more finely than is of use here.
+Array = Any
+Kind = Any
 #: How partial results are held: in the type itself or in a wider one.
 HELD = {"float32": (np.float32, np.float64), "float16": (np.float16, np.float32, np.float64)}
 
@@ -27,10 +30,10 @@ class Family:
 
     body: str
     shapes: tuple[tuple[int, ...], ...]
-    evaluate: Callable[[list[Array], np.random.Generator, type], Iterator[tuple[str, Array]]]
+    evaluate: Callable[[list[Array], np.random.Generator, Kind], Iterator[tuple[str, Array]]]
 
 
-def total(terms: Array, order: str, random: np.random.Generator, held: type) -> Array:
+def total(terms: Array, order: str, random: np.random.Generator, held: Kind) -> Array:
     """The sum along the last axis in some order, every partial sum being held in ``held``."""
     items = terms.astype(held)
     if order == "permuted":
@@ -55,13 +58,13 @@ def total(terms: Array, order: str, random: np.random.Generator, held: type) -> 
 ORDERS = ("serial", "permuted", "pairwise", "blocked")
 
 
-def _sums(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _sums(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     for held in HELD[np.dtype(kind).name]:
         for order in ORDERS:
             yield f"{order} in {np.dtype(held).name}", total(inputs[0], order, random, held).astype(kind)
 
 
-def _means(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _means(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     count = inputs[0].shape[-1]
     for name, result in _sums(inputs, random, kind):
         yield name, (result / kind(count)).astype(kind)
@@ -69,21 +72,21 @@ def _means(inputs: list[Array], random: np.random.Generator, kind: type) -> Iter
     yield "divided first", total((inputs[0] / kind(count)).astype(kind), "serial", random, kind)
 
 
-def _products(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _products(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     left, right = inputs[0], inputs[1]
     for held in HELD[np.dtype(kind).name]:
         terms = left.astype(held)[:, None, :] * right.astype(held).T[None, :, :]
         for order in ORDERS:
             yield f"{order} in {np.dtype(held).name}", total(terms, order, random, held).astype(kind)
-    order = random.permutation(left.shape[1])
+    places = random.permutation(left.shape[1])
     fused = np.zeros((left.shape[0], right.shape[1]), kind)
-    for at in order:
+    for at in places:
         # one rounding for product and sum; the product of two narrow numbers is exact in float64
         fused = (left[:, at, None].astype(np.float64) * right[None, at].astype(np.float64) + fused).astype(kind)
     yield "fused", fused
 
 
-def _chains(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _chains(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     """((x·y + z) - x)·0.3 / (|y| + 1)"""
     x, y, z = inputs
     c, one = kind(0.3), kind(1)
@@ -101,7 +104,7 @@ def _chains(inputs: list[Array], random: np.random.Generator, kind: type) -> Ite
     yield "rounded once inside", ((some + wide[2] - wide[0]) * 0.3 / (np.abs(wide[1]) + 1)).astype(kind)
 
 
-def _functions(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _functions(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     """tanh(exp(x)·0.25) + log1p(x²)"""
     x = inputs[0]
     wide = x.astype(np.float64)
@@ -117,13 +120,13 @@ def _functions(inputs: list[Array], random: np.random.Generator, kind: type) -> 
     yield "by base 2", (np.tanh(np.exp(wide) * 0.25).astype(kind) + square).astype(kind)
 
 
-def _moderate(x: Array, kind: type) -> bool:
+def _moderate(x: Array, kind: Kind) -> bool:
     """Whether sums of exponentials fit: to let one overflow, or vanish, is no honest way to go about it."""
     low, high = float(x.min()), float(x.max())
     return high + math.log(x.shape[-1]) < math.log(np.finfo(kind).max) and low > math.log(np.finfo(kind).tiny)
 
 
-def _softmaxes(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _softmaxes(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     x = inputs[0]
     wide = np.exp(x.astype(np.float64) - x.max(-1, keepdims=True))
     yield "wide", (wide / wide.sum(-1, keepdims=True)).astype(kind)
@@ -148,7 +151,7 @@ def _softmaxes(inputs: list[Array], random: np.random.Generator, kind: type) -> 
     yield "online", (np.exp((x - top[..., None]).astype(kind)).astype(kind) / bottom[..., None]).astype(kind)
 
 
-def _norms(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _norms(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     x, weight, bias = inputs
     count, eps = kind(x.shape[-1]), kind(1e-5)
     wide = x.astype(np.float64)
@@ -171,7 +174,7 @@ def _norms(inputs: list[Array], random: np.random.Generator, kind: type) -> Iter
             yield f"{order}, folded", ((x * folded).astype(kind) + shift).astype(kind)
 
 
-def _attentions(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _attentions(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     query, key, value = (item[0, 0] for item in inputs)
     scale = 1 / math.sqrt(query.shape[-1])
     scores = np.stack([total(query * row, "permuted", random, kind) for row in key], -1)
@@ -188,7 +191,7 @@ def _attentions(inputs: list[Array], random: np.random.Generator, kind: type) ->
     yield "divided at the end", (top / bottom).astype(kind)[None, None]
 
 
-def _variances(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _variances(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     x = inputs[0]
     count = x.shape[-1]
     for order in ORDERS:
@@ -209,7 +212,7 @@ def _variances(inputs: list[Array], random: np.random.Generator, kind: type) -> 
     yield "Welford's", (spread / kind(count - 1)).astype(kind)
 
 
-def _scans(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _scans(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     x = inputs[0]
     for held in HELD[np.dtype(kind).name]:
         yield f"serial in {np.dtype(held).name}", np.cumsum(x.astype(held), -1, dtype=held).astype(kind)
@@ -221,7 +224,7 @@ def _scans(inputs: list[Array], random: np.random.Generator, kind: type) -> Iter
     yield "as a tree", items
 
 
-def _logsums(inputs: list[Array], random: np.random.Generator, kind: type) -> Iterator[tuple[str, Array]]:
+def _logsums(inputs: list[Array], random: np.random.Generator, kind: Kind) -> Iterator[tuple[str, Array]]:
     x = inputs[0]
     wide = x.astype(np.float64)
     yield "wide", np.log(np.exp(wide).sum(-1)).astype(kind)

@@ -134,11 +134,10 @@ RANDOM = _words(
     rrelu svd_lowrank
     """
 )
-#: Binned by a rounded quotient, factorised up to signs and order, or made of the bits: no bound is known.
+#: Binned by a rounded quotient, factorised up to signs and order, or made of the bits: nothing is known of rounding.
 NO_BOUND = _words(
     """
-    eig eigh eigvals hash_tensor histc histogram histogramdd ldl_factor ldl_factor_ex lstsq lu lu_factor lu_factor_ex
-    matrix_rank svd
+    eig eigh eigvals hash_tensor histc histogram histogramdd lstsq matrix_rank svd
     """
 )
 

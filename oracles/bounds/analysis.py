@@ -138,8 +138,9 @@ class Analysis(TorchDispatchMode):
     def _leaves(self, plan: _Plan, operands: tuple[Any, Any]) -> None:
         """A call that gives a number to Python: the number is followed by nothing, so that it had better be exact."""
         applied = Applied(plan.name, plan.overload, plan.function, *operands, [])
-        if any(item.error is not None for item in applied.shadows()):
-            self.tainted = self.tainted or "control flow depends on rounding"
+        for item in applied.shadows():
+            if item.error is not None:
+                self.tainted = self.tainted or item.lost or "control flow depends on rounding"
 
     def _follow(
         self, plan: _Plan, operands: tuple[Any, Any], own: Sequence[torch.Tensor], reason: str | None

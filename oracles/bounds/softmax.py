@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,17 +21,25 @@ def exponents(source: Shadow, dim: int, dtype: torch.dtype) -> tuple[Tensor, Ten
     """
     value = source.wide()
     probabilities = torch.softmax(value, dim)
-    high = value.where(value != -INF, 0.0)
+    unit = UNIT[dtype]
     top = value.amax(dim, keepdim=True)
-    low = value.where(value != -INF, INF).amin(dim, keepdim=True)
-    range_ = (top - low).clamp_min(0.0).nan_to_num(0.0, 0.0, 0.0)
-    terms = value.shape[dim]
-    passes = min(terms, 16)
-    slip = (2 * UNIT[dtype]) * (high.abs() + top.abs().nan_to_num(0.0, 0.0, 0.0)) + (4.0 + 4.0 * passes) * UNIT[dtype]
-    slip = slip + range_ * (2 * UNIT[dtype])
+    off = (value.abs() + top.abs()) * (2 * unit)
     if source.error is not None:
-        slip = slip + source.error.where(value != -INF, source.error.clamp_max(1.0))
+        off = off + source.error
+    # Masked elements, by -inf or by a large number: whatever the rounding of their exponents, nothing is left of them
+    # but what underflows, and a pass that met them first forgets them.
+    gone = (value - top + off < math.log(UNDERFLOW[dtype]) - 2) | (value == -INF)
+    low = value.where(~gone, INF).amin(dim, keepdim=True)
+    range_ = (top - low).clamp_min(0.0)
+    passes = min(value.shape[dim], 16)
+    slip = off + (4.0 + 4.0 * passes) * unit + range_ * (2 * unit)
+    slip = slip.where(~gone, 0.0)
     return probabilities, slip
+
+
+def lost(source: Shadow, dim: int, dtype: torch.dtype) -> float:
+    """The share of the denominator that terms which underflow may add to it or take from it."""
+    return UNDERFLOW[dtype] * source.shape[dim]
 
 
 def _setting(call: Applied) -> tuple[Shadow, int]:
@@ -54,7 +64,7 @@ def bounded_softmax(source: Shadow, dim: int, dtype: torch.dtype) -> Shadow:
         raise Undecided("a softmax over too many elements for its type")
     up = torch.expm1(slip)
     # the denominator is off by the weighted mean of what its terms are off by
-    mean = (probabilities * up).sum(dim, keepdim=True).nan_to_num(INF, INF, INF)
+    mean = (probabilities * up).sum(dim, keepdim=True).nan_to_num(INF, INF, INF) + lost(source, dim, dtype)
     bad = ~(mean + grown < 0.5)
     relative = (1 + up) * (1 + grown) / (1 - mean - grown).clamp_min(0.5) - 1
     error = probabilities * relative + UNDERFLOW[dtype] * source.shape[dim]
@@ -94,7 +104,8 @@ def log_normalised(call: Applied) -> Shadow:
         return _as(Shadow(source.wide(), None, dtype), call.own[0])
     probabilities, slip = exponents(source, dim, dtype)
     grown = gamma(source.shape[dim] + 4, dtype)
-    mean = (probabilities * torch.expm1(slip)).sum(dim, keepdim=True).nan_to_num(INF, INF, INF) + grown
+    mean = (probabilities * torch.expm1(slip)).sum(dim, keepdim=True).nan_to_num(INF, INF, INF)
+    mean = mean + grown + lost(source, dim, dtype)
     value = torch.log_softmax(source.wide(), dim)
     size = source.size() + source.size().where(source.wide() != -INF, 0.0).amax(dim, keepdim=True)
     error = size * (4 * UNIT[dtype]) + value.abs() * (2 * UNIT[dtype]) + 8 * UNIT[dtype]
