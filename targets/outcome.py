@@ -111,6 +111,8 @@ _NORMALISE = (
     (re.compile(r"\b(?:g\d+_)?(?:x|v|arg|buf|tmp|primals|tangents|getitem|lv|gv)_?\d+(?:_\d+)?\b"), "V"),
     (re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"), "N"),
     (re.compile(r"(?:N\s*[,x*]\s*)+N"), "N"),
+    # shapes as lists of typed numbers
+    (re.compile(r"(?:DTYPE\(N\)\s*,\s*)+DTYPE\(N\)"), "DTYPE(N)"),
     (re.compile(r"\s+"), " "),
 )
 

@@ -17,6 +17,7 @@ from misfold.triage.signature import error_signature, node_patterns, own_frames
         ("expected scalar type Float but found Half", "expected scalar type Double but found Long"),
         ("at 0x7f00aa10: bad", "at 0x55deadbeef: bad"),
         ("in /tmp/a/b/x.cpp:12", "in /home/u/x.cpp:99"),
+        ("Tensor([int64(2), int64(3)], float32)", "Tensor([int64(7)], float16)"),
         ('name="relax.log" of shape [2, 3]', 'name="relax.exp" of shape [7]'),
     ],
 )
