@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..rules.expressions import OPERATIONS, Const, Expression, Sym, op, size
+from ..rules.expressions import OPERATIONS, Const, Expression, Op, Sym, evaluate, op, size
 
 # Constants that shape rules are made of.
 CONSTANTS = (1, 2)
@@ -63,10 +63,13 @@ _SYMMETRIC = frozenset({"+", "*", "min", "max", "broadcast"})
 
 def bank(symbols: Sequence[str], values: dict[str, np.ndarray], rows: int) -> Bank:
     """All terms of at most one operation on the symbols (integers) and constants."""
-    atoms: list[Expression] = [*map(Sym, symbols), *map(Const, CONSTANTS)]
-    base = np.array(
-        [values[name] for name in symbols] + [np.full(rows, value) for value in CONSTANTS], dtype=np.int64
-    ).reshape(len(atoms), rows)
+    # What may be negative acts by its size, or on one side of zero only: offsets do.
+    signed = [Sym(name) for name in symbols if (values[name] < 0).any()]
+    parts = [Op("abs", (item,)) for item in signed]
+    parts += [Op(name, (item, Const(0))) for item in signed for name in ("max", "min")]
+    atoms: list[Expression] = [*map(Sym, symbols), *parts, *map(Const, CONSTANTS)]
+    base = np.array([np.broadcast_to(evaluate(item, values), rows) for item in atoms], dtype=np.int64)
+    base = base.reshape(len(atoms), rows)
     weights = hash_weights(rows)
     blocks, makers = [base], [("", index, index) for index in range(len(atoms))]
     count = len(atoms)

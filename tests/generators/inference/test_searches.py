@@ -19,7 +19,7 @@ DIMENSIONS = SYMBOLS[:5]
 def records(rows=70, seed=0):
     rng = np.random.default_rng(seed)
     values = {name: rng.integers(1, 14, rows) for name in SYMBOLS}
-    values["x[1]"] += 20
+    values["x[1]"] += 30
     values["x[2]"] += 30
     values["stride"] = rng.integers(1, 4, rows)
     values["padding"] = rng.integers(0, 3, rows)
@@ -66,6 +66,21 @@ def test_a_dimension_is_found(text):
     # It must mean the same on records that the search never saw.
     fresh = records(seed=9)
     assert np.all(evaluate(found, fresh) == evaluate(parse_expression(text), fresh)), print_expression(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["x[0] + abs(offset)", "min(x[0] + min(offset, 0), x[1] - max(offset, 0))", "max(x[0] - abs(offset), 0)"]
+)
+def test_offsets_of_either_sign(text):
+    values = records(120) | {"offset": np.random.default_rng(3).integers(-4, 5, 120)}
+    names = (*SYMBOLS, "offset")
+    tensors = (SYMBOLS[:3], SYMBOLS[3:5])
+    relevant = frozenset({"x[0]", "x[1]", "offset"})
+    mine = Table(values, names, DIMENSIONS, (), 120, tensors, np.random.default_rng(1), relevant)
+    goal = evaluate(parse_expression(text), values)
+    found = dimension(goal, mine, Hints(), -1)
+    assert found is not None
+    assert np.array_equal(evaluate(found, values), goal)
 
 
 def test_sizes_are_broadcast():
