@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -282,3 +285,14 @@ def test_blames_come_back_from_data():
     assert Blame.from_data(blame.to_data()) == blame
     assert blame.key == "inductor/fusion"
     assert Blame().key == "?"
+
+
+def test_a_crash_leaves_its_native_frames(tmp_path):
+    path = tmp_path / "frames"
+    code = (
+        "from misfold.triage.localise import crashes\n"
+        f"crashes.serve({{'service': 'ctypes:string_at', 'request': 8, 'path': {str(path)!r}}})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGSEGV
+    assert crashes.own_frames(path.read_text(), ("ctypes",))
