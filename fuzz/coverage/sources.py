@@ -79,7 +79,7 @@ def chosen(
     for name in names:
         if name == "auto":
             for family in found:
-                usual = own.get(family) or DEFAULT.get(family, ())
+                usual: Sequence[str] = own.get(family) or DEFAULT.get(family) or ()
                 for item in usual:
                     check_name(item)
                 found[family] += [item for item in usual if item not in found[family]]

@@ -32,7 +32,7 @@ def case_rows(store: Store) -> list[CaseRow]:
 @pytest.mark.usefixtures("plugin")
 def test_mutants_and_evolved_pipelines_are_run_kept_and_resumed(tmp_path: Path) -> None:
     folder = tmp_path / "c"
-    result = misfold("run", *BASE, "--loop", "stalls=2", "--count", "80", "--folder", str(folder))
+    result = misfold("run", *BASE, "--loop", "stalls=2", "--jobs", "1", "--count", "120", "--folder", str(folder))
     assert result.returncode == 0, result.stdout + result.stderr
     assert "% mutated" in result.stdout and "corpus:" in result.stdout
     store = Store(folder)
@@ -52,7 +52,7 @@ def test_mutants_and_evolved_pipelines_are_run_kept_and_resumed(tmp_path: Path) 
     shown = misfold("coverage", "--folder", str(folder), "--json")
     assert json.loads(shown.stdout)[0]["reached"] > 0
 
-    again = misfold("run", "--folder", str(folder), "--count", "160", "--case-seconds", "5")
+    again = misfold("run", "--folder", str(folder), "--count", "160", "--jobs", "1", "--case-seconds", "5")
     assert again.returncode == 0, again.stdout + again.stderr
     indices = [row.index for row in case_rows(store)]
     assert indices == list(range(160))
@@ -61,7 +61,7 @@ def test_mutants_and_evolved_pipelines_are_run_kept_and_resumed(tmp_path: Path) 
     hashes = {False: set(), True: set()}
     for row in case_rows(store):
         if row.note == "generate":
-            hashes[row.index < 80].add(row.hash)
+            hashes[row.index < 120].add(row.hash)
     assert hashes[False] - hashes[True]
 
     one = misfold("corpus", "case", "90", "--folder", str(folder))
