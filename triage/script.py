@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -204,22 +205,45 @@ def compile_program(program, inputs):
 """
 
 
-def run_script(script: str, folder: Path, python: Path | str = sys.executable) -> str:
-    """Run a script in a fresh interpreter: ``reproduces``, ``passes``, or what went wrong with the script itself."""
+@dataclass(frozen=True)
+class Ran:
+    """A script's run: ``reproduces``, ``passes``, or what went wrong with the script itself; and what it printed.
+
+    ``output`` is standard output, ``errors`` standard error (a traceback comes there), with the script's own folder
+    left out of paths. ``seconds`` is wall time.
+    """
+
+    result: str
+    output: str
+    errors: str
+    seconds: float
+
+
+def execute_script(script: str, folder: Path, python: Path | str = sys.executable) -> Ran:
+    """Run a script in a fresh interpreter, in a folder of its own under ``folder``."""
     folder = folder.resolve()  # the script runs in a folder of its own
     folder.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         path = Path(scratch) / "reproduce.py"
         path.write_text(script, encoding="utf-8")
         environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": scratch, "TMPDIR": scratch, "OMP_NUM_THREADS": "1"}
         try:
-            result = subprocess.run(
+            done = subprocess.run(
                 [str(python), str(path)], cwd=scratch, env=environment, timeout=2 * LIMIT,
                 text=True, errors="replace",
                 stdin=subprocess.DEVNULL, capture_output=True, start_new_session=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return "timed out"
-    if result.returncode == 1 and "\nFAILS: " in f"\n{result.stdout}":
-        return "reproduces"
-    return "passes" if result.returncode == 0 else f"exit status {result.returncode}"
+            return Ran("timed out", "", "", time.monotonic() - begun)
+        output, errors = (text.replace(f"{scratch}/", "") for text in (done.stdout, done.stderr))
+    if done.returncode == 1 and "\nFAILS: " in f"\n{output}":
+        result = "reproduces"
+    else:
+        result = "passes" if done.returncode == 0 else f"exit status {done.returncode}"
+    return Ran(result, output, errors, time.monotonic() - begun)
+
+
+def run_script(script: str, folder: Path, python: Path | str = sys.executable) -> str:
+    """As ``execute_script``, for those who only ask for the result."""
+    return execute_script(script, folder, python).result

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,17 +12,13 @@ import typer
 from rich.console import Console
 
 from misfold.programs.errors import UsageError
-from misfold.targets.isolation.limits import Limits
-from misfold.targets.kernels import running as kernel_running
 from misfold.triage.reduce.search import SAME, Bounds
 from misfold.triage.reduce.stability import TRIALS, measure
 
-from ..campaign import Servers, find_targets
 from ..examine import Examination, Examiner
 from ..folders import find, open_store
-from ..kernels.campaign import MAKING, find_kernel_targets
-from ..kernels.examine import KernelExaminer
 from ..reducing import Reduced, Reducer
+from ..workers import open_examiners
 from .blames import print_blame
 from .browse import Folder, make_console
 from .kernels import kernel_of, pick
@@ -133,7 +128,7 @@ def _session(
         elif len(named) != 1:
             raise UsageError(f"the case names {len(named)} targets; say which one fails with --target")
         target = target or named[0]
-    with _examiners(target, kernel is not None, jobs, seconds) as examiners:
+    with open_examiners(target, kernel is not None, jobs, seconds) as examiners:
         system = examiners[0].targets[target]
         chosen = pick(system, case, pipeline) if kernel is not None else pick_pipeline(system, case, pipeline)
         first = examiners[0].examine(case, target, chosen, fresh=True, repeats=2)
@@ -157,27 +152,3 @@ def _session(
                 print(f"{what} does not fail on {target} ({chosen.name}): {words}")
                 raise typer.Exit(1)
         yield examiners, first, measure(case, test, trials)
-
-
-@contextmanager
-def _examiners(target: str, kernel: bool, jobs: int, seconds: float) -> Iterator[list[Examiner]]:
-    targets: dict[str, Any] = dict(find_kernel_targets((target,)) if kernel else find_targets((target,)))
-    with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
-        limits = Limits(seconds=seconds)
-        if kernel:
-            servers = Servers(
-                targets, Path(scratch), limits,
-                preload=kernel_running.PRELOAD, variable=kernel_running.TARGETS, making=MAKING,
-            )  # fmt: skip
-        else:
-            servers = Servers(targets, Path(scratch), limits)
-        kind: Any = KernelExaminer if kernel else Examiner
-        made: Sequence[Examiner] = []
-        try:
-            servers.start()
-            made = [kind(servers.servers, targets, Path(scratch) / f"lane-{n}", seconds) for n in range(jobs)]
-            yield list(made)
-        finally:
-            for one in made:
-                one.close()
-            servers.close()
