@@ -96,7 +96,10 @@ def infer_operator(
         count = 0 if _varies(partial) else len(partial.valid[0].shapes)
         scalar = tuple(hole.rank == 0 for hole in structure.tensors)
         types = groups.setdefault((group_key(structure), count), _Types(scalar, number_kinds(structure)))
-        for row in partial.valid:
+        # Operators often do not look at the types of tensors without elements: such calls say little about types.
+        telling = [row for row in partial.valid if not _is_empty(structure, row)] or partial.valid
+        partial.valid.sort(key=lambda row: _is_empty(structure, row))
+        for row in telling:
             types.seen.setdefault(row.dtypes, row.names)
         own = random_for(options.seed, structure.text)
         works.append(_Work(Learner(partial, hints, own.randrange(2**32)), Sampler(structure, own), types, own))
@@ -117,6 +120,10 @@ def _trim(partial: Partial, limit: int, rng: random.Random) -> None:
     for rows in (partial.valid, partial.invalid):
         if len(rows) > limit:
             rows[:] = rng.sample(rows, limit)
+
+
+def _is_empty(structure: Structure, row: Row) -> bool:
+    return any(value == 0 and name in structure.dimensions for name, value in zip(structure.symbols, row.values))
 
 
 def _varies(partial: Partial) -> bool:

@@ -242,28 +242,34 @@ def _number(value: float) -> Const:
     return Const(int(value)) if float(value).is_integer() else Const(float(value))
 
 
+# Dimensions of a tensor that are looked at for broadcasting.
+_BROADCAST = 5
+
+
 def _broadcasts(
     tensors: Sequence[Sequence[str]], values: dict[str, np.ndarray], good: np.ndarray, bad: np.ndarray
 ) -> tuple[list[Constraint], np.ndarray, np.ndarray]:
-    """Two tensors' sizes at one place from the end fit if they are equal or one of them is 1; also one way round: those
+    """Two tensors' sizes fit if they are equal or one of them is 1; also one way round: those
     that hold in all valid calls, what they refuse, and their prices."""
     constraints: list[Constraint] = []
     refuses, prices = [], []
     for one, two in combinations(range(len(tensors)), 2):
-        for place in range(1, min(len(tensors[one]), len(tensors[two])) + 1):
-            left, right = tensors[one][-place], tensors[two][-place]
-            a, b = values[left], values[right]
-            equal = Comparison("==", Sym(left), Sym(right))
-            first, second = (Comparison("==", Sym(name), Const(1)) for name in (left, right))
-            for options, fits, price in (
-                ((equal, first, second), (a == b) | (a == 1) | (b == 1), 3.0),
-                ((equal, first), (a == b) | (a == 1), 3.5),
-                ((equal, second), (a == b) | (b == 1), 3.5),
-            ):
-                if fits[good].all():
-                    constraints.append(AnyOf(options))
-                    refuses.append(~fits[bad])
-                    prices.append(price)
+        for left in tensors[one][-_BROADCAST:]:
+            for right in tensors[two][-_BROADCAST:]:
+                # Places counted from the end; einsum matches others as well.
+                aligned = tensors[one].index(left) - len(tensors[one]) == tensors[two].index(right) - len(tensors[two])
+                a, b = values[left], values[right]
+                equal = Comparison("==", Sym(left), Sym(right))
+                first, second = (Comparison("==", Sym(name), Const(1)) for name in (left, right))
+                for options, fits, price in (
+                    ((equal, first, second), (a == b) | (a == 1) | (b == 1), 3.0),
+                    ((equal, first), (a == b) | (a == 1), 3.5),
+                    ((equal, second), (a == b) | (b == 1), 3.5),
+                ):
+                    if fits[good].all():
+                        constraints.append(AnyOf(options))
+                        refuses.append(~fits[bad])
+                        prices.append(price if aligned else price + 2)
     return constraints, np.array(refuses).reshape(len(refuses), len(bad)), np.array(prices)
 
 
