@@ -165,6 +165,7 @@ DISTRIBUTIONS = {
     "z3": "z3-solver",
     "iced_x86": "iced-x86",
     "elftools": "pyelftools",
+    "sklearn": "scikit-learn",
 }
 
 
@@ -191,12 +192,17 @@ def test_every_package_is_in_the_wheel():
     assert mapping == {name: name.removeprefix("misfold.").replace(".", "/") for name in listed}
 
 
+def is_case(file: Path) -> bool:
+    """Whether a file is data, for all that its name ends as a module's does."""
+    return file.name.endswith(".case.py")
+
+
 def test_every_module_is_in_a_package():
     stray = [
         file.relative_to(ROOT).as_posix()
         for room in room_folders()
         for file in room.rglob("*.py")
-        if not (file.parent / "__init__.py").exists()
+        if not (file.parent / "__init__.py").exists() and not is_case(file)
     ]
     assert not stray, f"without __init__.py beside them a wheel leaves these out: {stray}"
 
@@ -205,7 +211,8 @@ def test_every_data_file_is_in_the_wheel():
     patterns = PROJECT["tool"]["setuptools"]["package-data"]
     for room in room_folders():
         for file in room.rglob("*"):
-            if file.is_file() and file.suffix not in (".py", ".so") and "__pycache__" not in file.parts:
+            module = file.suffix in (".py", ".so") and not is_case(file)
+            if file.is_file() and not module and "__pycache__" not in file.parts:
                 package = f"misfold.{room.name}"
                 inside = file.relative_to(room)
                 assert any(inside.match(pattern) for pattern in patterns.get(package, [])), f"{package}: {inside}"
@@ -220,7 +227,9 @@ def entry_points() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "value"), list(entry_points()))
 def test_entry_points_resolve(name, value):
     module, _, attribute = value.partition(":")
-    assert callable(getattr(import_module(module), attribute)), name
+    found = import_module(module)
+    # pytest's plug-ins are modules.
+    assert callable(getattr(found, attribute)) if attribute else hasattr(found, "pytest_collect_file"), name
 
 
 def test_constraints_pin_what_the_extras_name():
