@@ -15,7 +15,7 @@ from misfold.generators.documentation import script
 from misfold.generators.documentation.inconsistency import Inconsistency, of_behaviour, of_defaults
 from misfold.generators.documentation.probes import VIOLATING, Probe
 from misfold.generators.documentation.readers import modules
-from misfold.generators.documentation.survey import Surveyed, plan, surveyed, with_bases
+from misfold.generators.documentation.survey import Surveyed, plan, plan_unconstrained, surveyed, with_bases
 from misfold.generators.records import RecordBase
 from misfold.generators.traces.call import Call
 from misfold.generators.traces.errors import is_death
@@ -90,7 +90,8 @@ class Result:
     def to_data(self) -> dict[str, Any]:
         """As plain data for JSON."""
         return {
-            "documented": self.documented, "operators": self.operators, "probes": dict(self.counts), "compiled": dict(self.compiled),
+            "documented": self.documented, "operators": self.operators, "probes": dict(self.counts),
+            "compiled": dict(self.compiled),
             "differences": [item.to_data() for item in self.differences.values()],
             "inconsistencies": [item.to_data() for item in self.inconsistencies], "seconds": round(self.seconds, 1),
         }  # fmt: skip
@@ -98,11 +99,12 @@ class Result:
 
 def run(
     names: Sequence[str], *, ratio: float, count: int, seed: int, jobs: int, backends: Sequence[str], compiled: int,
-    seconds: float | None = None, progress: Progress | None = None,
+    seconds: float | None = None, progress: Progress | None = None, constrained: bool = True,
 ) -> Result:  # fmt: skip
     """Survey modules' documentation, try ``count`` probes on eager and ``compiled`` of them on every backend as well.
 
-    ``ratio`` is the share of violating probes; ``seconds`` ends the compiled part early.
+    ``ratio`` is the share of violating probes; ``seconds`` ends the compiled part early. Without ``constrained`` the
+    same valid calls are changed at random, which is what documentation is measured against.
 
     Raises:
         UsageError: there is no such module.
@@ -117,7 +119,7 @@ def run(
         tell("valid calls to start from", 0, 0)
         ready = with_bases(items, RecordBase.load(), labeller, seed)
         result.operators = len(ready)
-        tried = list(plan(ready, ratio, count, seed))
+        tried = list(plan(ready, ratio, count, seed) if constrained else plan_unconstrained(ready, count, seed))
         labels: dict[Call, tuple[str, Any, str]] = {}
         for call, label in labeller.labels(dict.fromkeys(probe.call for _, probe in tried)):
             labels[call] = label
@@ -129,7 +131,8 @@ def run(
         result.counts[f"{probe.kind} {state}"] += 1
         if is_death(error):
             result.add(_difference(error.partition(":")[0], item, probe, "none", error, ""))
-    result.inconsistencies = of_defaults(entries) + of_behaviour(((i.api, p) for i, p in tried), labels)
+    if constrained:
+        result.inconsistencies = of_defaults(entries) + of_behaviour(((i.api, p) for i, p in tried), labels)
     if backends and compiled:
         dead = {call for call, label in labels.items() if is_death(label[0])}
         chosen = [(item, probe) for item, probe in tried if probe.call not in dead and ":" not in probe.call.function][

@@ -146,7 +146,8 @@ def fuzz(
         task = bar.add_task("reading documentation", total=None)
         result = run(
             names or ["torch"], ratio=ratio, count=count, seed=seed, jobs=jobs, backends=backends, compiled=compiled,
-            progress=lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total or None),
+            progress=lambda stage, done, total: bar.update(task, description=stage, completed=done,
+            total=total or None),
         )  # fmt: skip
     if output is not None:
         _write_scripts(output, result)
@@ -172,13 +173,15 @@ def _print(result: Any, seed: int) -> None:
     for item in result.differences.values():
         console.print(f"[red]{item.kind}[/red] {item.backend}: {escape(item.call)}  (seen {item.seen}×)")
         console.print(
-            f"    eager {escape(item.eager or 'accepted')}; compiled {escape(item.compiled)}\n    {escape(item.statement)}"
+            f"    eager {escape(item.eager or 'accepted')}; compiled {escape(item.compiled)}\n    "
+            f"{escape(item.statement)}"
         )
     for item in result.inconsistencies:
         console.print(f"[yellow]{item.kind}[/yellow] {escape(item.what)}  ({len(item.apis)} APIs, {item.calls} calls)")
         console.print(f"    {escape(item.location)}: {escape(item.quote[:160])}")
     console.print(
-        f"{result.documented} documented parameters, {result.operators} operators with calls, {sum(result.counts.values())} calls: "
+        f"{result.documented} documented parameters, {result.operators} operators with calls, "
+        f"{sum(result.counts.values())} calls: "
         + ", ".join(f"{count} {name}" for name, count in sorted(result.counts.items()))
     )
     if result.compiled:

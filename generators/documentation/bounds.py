@@ -40,7 +40,7 @@ def inside(text: str, whole: bool) -> float | int | None:
     found = interval(text)
     if found is None:
         return None
-    for value in (1, 0.5, 2, 0, -0.5, -1, found.low, found.high):
+    for value in (1, 0.5, 2, 0, -0.5, -1, found.low, found.high, found.low + 1, found.high - 1):
         if value in found and math.isfinite(value) and (not whole or value == int(value)):
             return int(value) if whole else float(value)
     return None

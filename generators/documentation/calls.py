@@ -1,4 +1,5 @@
-"""Valid calls to start from, with arguments by documented name: recorded ones, or drawn from what documentation says."""
+"""Valid calls to start from, with arguments by documented name: recorded ones, or drawn from what documentation
+says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Defaults as prose states them ("Default: ``False``", "(default: 1e-5)", "defaults to ``'mean'``"), as Python constants."""
+"""Defaults as prose states them ("Default: ``False``", "(default: 1e-5)", "defaults to ``'mean'``"), as Python
+constants."""
 
 from __future__ import annotations
 
@@ -8,13 +9,16 @@ from typing import Any
 
 from .normal import plain
 
-_CONSTANT = r"(?P<value>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?\.\d+|True|False|None|'[^']{0,40}'|\"[^\"]{0,40}\"|\(-?[\d., ]+\)|\[\])"
+_CONSTANT = (
+    r"(?P<value>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?\.\d+|True|False|None|'[^']{0,40}'|"
+    r"\"[^\"]{0,40}\"|\(-?[\d., ]+\)|\[\])"
+)
 # What follows must end the statement: "Default: 1 if …" states a condition, "default: 2.0 * x" an expression.
 _STATED = re.compile(
     rf"\bdefaults?\s*(?:value)?\s*(?:is|to|:|=)?\s*(?:is|to|:|=)\s*(?:`{{1,2}})?(?:torch\.)?{_CONSTANT}(?:`{{1,2}})?(?=\s*(?:[),;\]]|[.](?!\s*[/\d])|$))",
     re.IGNORECASE,
 )
-_NOTHING = object()
+_STATEMENT = re.compile(r"\bdefaults?\s*(?:value)?\s*(?:is|to|:|=)", re.IGNORECASE)
 
 
 def stated_default(description: str) -> tuple[Any, str] | None:
@@ -27,7 +31,12 @@ def stated_default(description: str) -> tuple[Any, str] | None:
         except (ValueError, SyntaxError):
             continue
         found.append((value, match[0]))
-    if not found or any(not same(value, found[0][0]) for value, _ in found[1:]):
+    # A second statement that is no constant may be what holds under another condition.
+    if (
+        not found
+        or len(_STATEMENT.findall(text)) > len(found)
+        or any(not same(value, found[0][0]) for value, _ in found[1:])
+    ):
         return None
     return found[0]
 

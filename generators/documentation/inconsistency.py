@@ -25,7 +25,7 @@ from .defaults import same, stated_default
 from .facts import Fact
 from .labels import Label
 from .normal import TEXT, sentences
-from .probes import CONFORMING, Probe
+from .probes import CONFORMING, EXACT, Probe
 from .readers.modules import Documentation
 from .readers.signatures import literal
 
@@ -35,6 +35,13 @@ _CONDITION = re.compile(
 )
 _SIGN = re.compile(
     r"\bmust be (?:a )?positive|\bnon-?negative|\bpositive (?:integer|int|number|scalar|float)", re.IGNORECASE
+)
+
+# What a message says that refuses a value as such, and not for what else the call has.
+_INVALID = re.compile(
+    r"invalid|not (?:a )?valid|unknown|unsupported|not supported|unrecogni[sz]ed|not recogni[sz]ed|must be "
+    r"(?:one of|either)|"
+    r"expected one of|should be one of|not implemented for|expected .*(?:dtype|scalar type)|(?:dtype|type) .*expected"
 )
 
 KINDS = {
@@ -67,8 +74,10 @@ class Inconsistency:
     def to_data(self) -> dict[str, Any]:
         """As plain data for JSON."""
         return {
-            "kind": self.kind, "title": KINDS[self.kind], "apis": self.apis, "parameter": self.parameter, "quote": self.quote,
-            "location": self.location, "what": self.what, "calls": self.calls, "evidence": self.evidence[:3], "script": self.script,
+            "kind": self.kind, "title": KINDS[self.kind], "apis": self.apis, "parameter": self.parameter,
+            "quote": self.quote,
+            "location": self.location, "what": self.what, "calls": self.calls, "evidence": self.evidence[:3],
+            "script": self.script,
         }  # fmt: skip
 
 
@@ -144,6 +153,9 @@ def explicit(fact: Fact) -> bool:
 
     "Number of groups" makes zero and more likely, which is good for making calls, but states nothing.
     """
+    if fact.category == "dtype":
+        # "LongTensor" says it outright; "int" may stand for a number, and "float" for any of them.
+        return fact.value in EXACT and not _CONDITION.search(fact.quote)
     if fact.category not in ("enum", "range", "ndim") or fact.field != TEXT or _CONDITION.search(fact.quote):
         return False
     parts = sentences(fact.quote)
@@ -154,7 +166,10 @@ def explicit(fact: Fact) -> bool:
 
 def _speaks(error: str, name: str, value: str) -> bool:
     message = error.partition(":")[2].lower()
-    return value.lower() in message.replace("'", " ").split() or f" {name.lower()} " in f" {message} "
+    if not _INVALID.search(message):
+        return False
+    words = re.findall(r"[\w.]+", message)
+    return value.lower() in words or name.lower() in words or "dtype" in words or "scalar" in words
 
 
 def _accepted(api: str, name: str, quote: str, fact: Fact, outcomes: list[tuple[Probe, str]]) -> Inconsistency | None:

@@ -1,13 +1,16 @@
 """Learning rules from an annotated sample; needs scikit-learn. Three ways to learn, to be compared:
 
-- ``runs``: logistic regression (L1, so that few patterns matter) over runs of up to four tokens of the normal form, and whole sentences;
+- ``runs``: logistic regression (L1, so that few patterns matter) over runs of up to four tokens of the normal form,
+  and whole sentences;
 - ``gaps``: the same with pairs of tokens that have others between;
-- ``mined``: frequent patterns of high confidence, every one a rule by itself (support and confidence as in DocTer, Xie et
+- ``mined``: frequent patterns of high confidence, every one a rule by itself (support and confidence as in DocTer,
+  Xie et
   al., ISSTA 2022, over runs and pairs where that has subtrees of a dependency parse).
 """
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -77,6 +80,7 @@ def _grouped(examples: Sequence[Example], gaps: bool) -> list[Group]:
 def _regressed(groups: list[Group], labels: list[Label]) -> tuple[dict[Label, dict[str, float]], dict[Label, float]]:
     try:
         from scipy.sparse import csr_matrix
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
         raise TargetError(f"learning needs {error.name}; install it with: pip install 'misfold[learn]'") from None
@@ -88,7 +92,8 @@ def _regressed(groups: list[Group], labels: list[Label]) -> tuple[dict[Label, di
     flat = np.array([index for group in indices for index in group], dtype=np.int64)
     matrix = csr_matrix((np.ones(len(flat)), flat, starts), shape=(len(groups), len(names)))
     heavy = np.array([weight for _, _, weight, _ in groups])
-    weights, biases = {}, {}
+    weights: dict[Label, dict[str, float]] = {}
+    biases: dict[Label, float] = {}
     for label in labels:
         # What copies a placeholder is learnt among sentences that have it, so that the bias says how often such a
         # placeholder is a constraint where the words around it are new.
@@ -98,9 +103,12 @@ def _regressed(groups: list[Group], labels: list[Label]) -> tuple[dict[Label, di
             weights[label], biases[label] = {}, _CERTAIN if len(truth) and truth[0] else -_CERTAIN
             continue
         model = LogisticRegression(
-            C=_INVERSE_REGULARISATION, penalty="l1", solver="liblinear", intercept_scaling=_FREE, random_state=0
+            C=_INVERSE_REGULARISATION, l1_ratio=1.0, solver="liblinear", intercept_scaling=_FREE, random_state=0
         )
-        model.fit(matrix[chosen], truth, sample_weight=heavy[chosen])
+        with warnings.catch_warnings():
+            # The solver stops after a hundred rounds: the scores are those of what it has then.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(matrix[chosen], truth, sample_weight=heavy[chosen])
         found = {
             name: round(float(value), 3) for name, value in zip(names, model.coef_[0]) if abs(value) >= _LEAST_WEIGHT
         }

@@ -33,6 +33,7 @@ _KINDS = {
 _CLASSES = {
     "float": {"float16", "bfloat16", "float32", "float64"},
     "int": {"uint8", "int8", "int16", "int32", "int64"},
+    "complex": {"complex64", "complex128"},
     "numeric": {"uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"},
 }
 
@@ -74,6 +75,8 @@ class Comparison:
 def compare(found: Iterable[Constraints], opinfo: bool = True) -> Comparison:
     """Compare documented constraints with the other sources of the installed torch."""
     result = Comparison()
+    # Methods and in-place forms repeat what is documented once.
+    found = {(item.parameter.api, item.parameter.name): item for item in found}.values()
     dtypes = opinfo_dtypes() if opinfo else {}
     for known in found:
         if not is_operator(known.parameter.api):
@@ -164,9 +167,17 @@ def _defaults(known: Constraints, schema: list[SchemaParameter], result: Compari
     filled = None in options or documented is None
     why = "None on one side: filled in later" if filled else "the signature in the docstring is not that of the schema"
     result.conflicts.append(
-        Conflict(known.parameter.api, known.parameter.name, "schema default", repr(documented), ", ".join(sorted({repr(o) for o in options})),
-                 known.parameter.default or "", why, 0.5 if filled else 0.99)
-    )  # fmt: skip
+        Conflict(
+            known.parameter.api,
+            known.parameter.name,
+            "schema default",
+            repr(documented),
+            ", ".join(sorted({repr(option) for option in options})),
+            known.parameter.default or "",
+            why,
+            0.5 if filled else 0.99,
+        )
+    )
 
 
 def _same(documented: Any, option: Any) -> bool:
@@ -180,12 +191,22 @@ def _elements(known: Constraints, supported: frozenset[str], result: Comparison)
         result.add("OpInfo dtypes", SILENT)
         return
     for fact in said:
+        if fact.value == "dtype":
+            continue  # the word "dtype" names no element type
         wanted = _CLASSES.get(fact.value, {fact.value})
         if wanted & supported:
             result.add("OpInfo dtypes", AGREE)
             continue
         result.add("OpInfo dtypes", CONFLICT)
         result.conflicts.append(
-            Conflict(known.parameter.api, known.parameter.name, "OpInfo dtypes", fact.value, ", ".join(sorted(supported)), fact.quote,
-                     "an element type that PyTorch's own tests do not ask for", fact.score)
-        )  # fmt: skip
+            Conflict(
+                known.parameter.api,
+                known.parameter.name,
+                "OpInfo dtypes",
+                fact.value,
+                ", ".join(sorted(supported)),
+                fact.quote,
+                "an element type that PyTorch's own tests do not ask for",
+                fact.score,
+            )
+        )

@@ -15,7 +15,8 @@ from .vocabulary import NDIM, NUMBER_WORDS, dtype_word, stem, structure_word
 
 #: What a placeholder may stand for.
 PLACEHOLDERS = (
-    "DTYPE", "STRUCT", "SHAPE", "ENUM", "PARAM", "NUM", "FLOAT", "BOOL", "NONE", "REL", "INTERVAL", "NDIM", "CODE", "PROSE",
+    "DTYPE", "STRUCT", "SHAPE", "ENUM", "PARAM", "NUM", "FLOAT", "BOOL", "NONE", "REL", "INTERVAL", "NDIM",
+    "CODE", "PROSE",
 )  # fmt: skip
 
 # The fields of a parameter: what it says about itself, its documented type, and its default.
@@ -236,7 +237,7 @@ def _bracket(piece: str, own: str, others: frozenset[str]) -> list[Token]:
     if interval:
         low, high = interval[1], interval[2]
         ends = [bool(re.fullmatch(_NUMBER, end) or re.search(r"inf|∞", end)) for end in (low, high)]
-        mixed = piece[0] == "[" and piece[-1] == ")" or piece[0] == "(" and piece[-1] == "]"
+        mixed = (piece[0] == "[" and piece[-1] == ")") or (piece[0] == "(" and piece[-1] == "]")
         same = low == high
         if (
             mixed
@@ -287,7 +288,9 @@ def _word(piece: str, own: str, others: frozenset[str]) -> list[Token]:
     if lower in NUMBER_WORDS and lower != "one":
         return [Token("NUM", (str(NUMBER_WORDS[lower]),))]
     if (name := dtype_word(piece)) is not None:
-        return [Token("DTYPE", (name,))]
+        # "LongTensor" names both.
+        tensor = [Token("STRUCT", ("tensor",))] if lower.rpartition(".")[2].endswith("tensor") else []
+        return [Token("DTYPE", (name,)), *tensor]
     if (name := structure_word(piece)) is not None:
         return [Token("STRUCT", (name,))]
     if "-" in piece:

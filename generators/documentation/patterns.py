@@ -1,7 +1,7 @@
 """Patterns of a sentence in normal form: runs of up to four tokens, pairs with a gap, and short ones as a whole.
 
-A pattern is text that a person can read: ``type: DTYPE or STRUCT`` is a run in a documented type, ``text: whether … to``
-a pair with up to four tokens between, ``text: ^ the number`` a run at a sentence's beginning.
+A pattern is text that a person can read: ``type: DTYPE or STRUCT`` is a run in a documented type, ``text: whether …
+to`` a pair with up to four tokens between, ``text: ^ the number`` a run at a sentence's beginning.
 """
 
 from __future__ import annotations

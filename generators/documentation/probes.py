@@ -19,9 +19,17 @@ from .calls import Bound, constant, simple
 from .facts import Constraints, Fact
 from .readers.signatures import literal
 
-CONFORMING, VIOLATING = "conforming", "violating"
+#: Kinds of probes; random ones look at no documentation and are there for comparison.
+CONFORMING, VIOLATING, RANDOM = "conforming", "violating", "random"
 #: A string that no documentation lists.
 UNLISTED = "misfold_unlisted"
+
+
+#: Element types that documentation names exactly, and what is nearest to each without being it.
+EXACT = {
+    "int64": "int32", "int32": "int16", "int16": "int8", "int8": "int16", "uint8": "int8", "bool": "uint8",
+    "float64": "float32", "float32": "float64", "float16": "float32", "bfloat16": "float16",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,11 @@ def violating(known: Constraints, present: Argument) -> Iterator[Change]:
             yield Change(name, fact, "one dimension more", TensorType(present.dtype, (1, *present.shape)))
             if present.rank:
                 yield Change(name, fact, "one dimension fewer", TensorType(present.dtype, present.shape[1:]))
+    exact = {fact.value for fact in known.of("dtype")}
+    for fact in known.of("dtype"):
+        other = EXACT.get(fact.value)
+        if tensor and exact <= EXACT.keys() and other not in exact and present.dtype.name in exact:
+            yield Change(name, fact, f"elements of {other}", TensorType.of(str(other), present.shape))
     for fact in known.of("structure")[:1]:
         if tensor:
             yield Change(name, fact, "a string for a tensor", UNLISTED)

@@ -1,7 +1,8 @@
 """Relations between parameters: "same shape as input", "broadcastable with other", "must match target's dtype".
 
-Annotated samples do not have relations, so that none can be learnt; these patterns of the normal form are written by hand
-and say no more than that two parameters share a property. They are kept apart from what the learnt rules are scored for.
+Annotated samples do not have relations, so that none can be learnt; these patterns of the normal form are written by
+hand and say no more than that two parameters share a property. They are kept apart from what the learnt rules are
+scored for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Learnt rules: for each constraint, weighted patterns that speak for it or against it. Needs the standard library only.
+"""Learnt rules: for each constraint, weighted patterns that speak for it or against it. Needs the standard library
+only.
 
 A sentence in normal form has a constraint if the weights of its patterns and the bias sum to more than the threshold's
 log-odds. The file is made by ``misfold docs learn``; every line of it is one pattern and its weight.
@@ -31,7 +32,8 @@ _REASONS = 3
 
 @dataclass(frozen=True)
 class Rules:
-    """``weights`` maps a label to its patterns' weights, ``biases`` to its constant; ``gaps``: pairs are patterns too."""
+    """``weights`` maps a label to its patterns' weights, ``biases`` to its constant; ``gaps``: pairs are patterns
+    too."""
 
     weights: Mapping[Label, Mapping[str, float]]
     biases: Mapping[Label, float]

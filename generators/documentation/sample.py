@@ -46,7 +46,7 @@ _FIELDS = {"DD:": TYPE, "DF:": DEFAULT}
 _NAMES = r"[\w.]*\w|<[\w.]+>"
 _WORDS = {
     "D_TYPE": _NAMES,
-    "D_STRUCTURE": rf"[\w.]+(?:\[\])?(?:\s?/\s?[\w.]+)*|\(\s?tuple\s?\)",
+    "D_STRUCTURE": r"[\w.]+(?:\[\])?(?:\s?/\s?[\w.]+)*|\(\s?tuple\s?\)",
     "CONSTANT_NUM": r"[-(]*\d[\d.eE+-]*[,)]*D?|one|two|three|four",
     "CONSTANT_FLOAT": r"-?[\d.]+(?:[eE][-+]?\d+)?",
     "CONSTANT_BOOL": r"[Tt]rue|[Ff]alse",
@@ -58,7 +58,8 @@ _WORDS = {
     "DEFAULT": r"DF:|default",
 }
 _PIECE = re.compile(r"\w+|[^\w\s]")
-# Costs of the alignment: a word of the normalised sentence that the text lacks, and one of the text that is passed over.
+# Costs of the alignment: a word of the normalised sentence that the text lacks, and one of the text that is passed
+# over.
 _LOST, _SKIPPED = 3.0, 0.5
 # Longest stretch of text, in pieces, that one placeholder stands for: the longest lists of names have about 80.
 _SPAN = 90
@@ -66,7 +67,8 @@ _SPAN = 90
 
 @dataclass(frozen=True)
 class Row:
-    """One annotated sentence. ``gold`` maps column to its alternatives as written; ``resolved`` has category and value."""
+    """One annotated sentence. ``gold`` maps column to its alternatives as written; ``resolved`` has category and
+    value."""
 
     api: str
     parameter: str
@@ -128,7 +130,7 @@ def captures(normalised: str, text: str) -> dict[str, list[str]]:
                     low = pieces[k - 1][0]
                     if re.fullmatch(_WORDS[word], body[low:end]):
                         cost, spans = best[i - 1][k - 1]
-                        options.append((cost + 0.01 * (j - k), (*spans, (word, low, end))))
+                        options.append((cost + 0.005 * (j - k), (*spans, (word, low, end))))
             elif body[start:end].lower() == word.lower():
                 options.append(best[i - 1][j - 1])
             row.append(min(options, key=lambda option: option[0]))

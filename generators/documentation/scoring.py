@@ -1,7 +1,8 @@
 """Scores of extracted values against gold: per category, pooled, and micro-averaged over all.
 
-A value is one (category, canonical value) of one parameter; a parameter's values are sets, so that saying the same in two
-sentences counts once. Precision is the share of extracted values that are gold, recall that of gold that is extracted.
+A value is one (category, canonical value) of one parameter; a parameter's values are sets, so that saying the same
+in two sentences counts once. Precision is the share of extracted values that are gold, recall that of gold that is
+extracted.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Score:
 
 
 def score(pairs: Iterable[tuple[frozenset[Value], frozenset[Value]]]) -> dict[str, Score]:
-    """Scores of (extracted, gold) values of parameters, by pool (dtype, structure, ndim/shape, range/enum) and ``all``."""
+    """Scores of (extracted, gold) values of parameters, by pool (see ``POOLS``) and ``all``."""
     scores = {pool: Score() for pool in dict.fromkeys(POOLS.values())} | {"all": Score()}
     for extracted, gold in pairs:
         for category in CATEGORIES:

@@ -66,7 +66,8 @@ def behaviour(title: str, quote: str, location: str, base: Call | None, call: Ca
         f"error = attempt(lambda: {statement(call)})\n"
         f'print("this call:", "accepted" if error is None else f"{{type(error).__name__}}: {{error}}")\n'
         f"contradicts = error is {'not None' if refused else 'None'}\n"
-        'print("CONTRADICTS its documentation" if contradicts else "agrees with its documentation")\nraise SystemExit(contradicts)\n'
+        'print("CONTRADICTS its documentation" if contradicts else "agrees with its documentation")\nraise '
+        "SystemExit(contradicts)\n"
     )
 
 
@@ -77,15 +78,18 @@ def default(title: str, quote: str, location: str, api: str, name: str, document
         f"found = inspect.signature({api}).parameters[{name!r}].default\n"
         f'print("documented default:", {documented!r})\nprint("actual default:    ", found)\n'
         f"contradicts = found != {documented!r}\n"
-        'print("CONTRADICTS its documentation" if contradicts else "agrees with its documentation")\nraise SystemExit(contradicts)\n'
+        'print("CONTRADICTS its documentation" if contradicts else "agrees with its documentation")\nraise '
+        "SystemExit(contradicts)\n"
     )
 
 
 def difference(call: Call, backend: str) -> str:
     """A script that ends with status 1 if eager and compiled torch do not agree on whether a call is allowed."""
     return (
-        f"{_HEAD}\n\ndef program():\n    return {statement(call)}\n\n\ndef attempt(function):\n    try:\n        function()\n"
-        '    except Exception as error:\n        return f"refused: {type(error).__name__}: {str(error)[:200]}"\n    return "accepted"\n\n\n'
+        f"{_HEAD}\n\ndef program():\n    return {statement(call)}\n\n\ndef attempt(function):\n    try:\n       "
+        f" function()\n"
+        '    except Exception as error:\n        return f"refused: {type(error).__name__}: '
+        '{str(error)[:200]}"\n    return "accepted"\n\n\n'
         f"eager = attempt(program)\ncompiled = attempt(torch.compile(program, backend={backend!r}))\n"
         'print("eager:   ", eager)\nprint("compiled:", compiled)\nraise SystemExit(eager[:8] != compiled[:8])\n'
     )

@@ -9,10 +9,11 @@ from random import Random
 
 from ..records import RecordBase
 from ..traces.call import Call
+from ..traces.changes import change
 from ..traces.labelling import Labeller
 from .calls import Bound, drawn, recorded
-from .facts import Constraints
-from .probes import CONFORMING, VIOLATING, Probe, probes, several
+from .facts import Constraints, Fact
+from .probes import CONFORMING, RANDOM, VIOLATING, Change, Probe, probes, several
 from .readers.modules import Documentation
 from .rules import Rules
 
@@ -60,7 +61,7 @@ def resolved(entries: Sequence[Documentation]) -> list[Documentation]:
 
 
 def surveyed(entries: Sequence[Documentation], rules: Rules) -> list[Surveyed]:
-    """Constraints of all documented parameters."""
+    """Constraints of all documented parameters; those of one operator once, though several docstrings name it."""
     found = []
     for entry in resolved(entries):
         names = {p.name for p in entry.parameters} | set(entry.signature.names if entry.signature else ())
@@ -104,6 +105,26 @@ def plan(items: Iterable[Surveyed], ratio: float, most: int, seed: int) -> Itera
             if made >= most:
                 return
         queues = left
+
+
+def plan_unconstrained(items: Iterable[Surveyed], most: int, seed: int) -> Iterator[tuple[Surveyed, Probe]]:
+    """What ``plan`` is measured against: the same valid calls, changed at random without looking at documentation."""
+    ready = [(item, Random(f"{seed} {item.api}"), set[Call]()) for item in items]
+    nothing = Fact("none", "", "no statement")
+    made = attempts = 0
+    # Calls without anything to change would be asked for ever.
+    while made < most and attempts < 20 * most and ready:
+        for item, random, seen in ready:
+            attempts += 1
+            base = random.choice(item.bases).call()
+            changed = change(base, random, {})
+            if changed is None or changed[0] in seen:
+                continue
+            seen.add(changed[0])
+            made += 1
+            yield item, Probe(changed[0], RANDOM, base, (Change("", nothing, changed[1], None),))
+            if made >= most:
+                return
 
 
 def _probes(item: Surveyed, ratio: float, random: Random) -> Iterator[Probe]:

@@ -1,4 +1,5 @@
-"""Inside a worker: a call is made by eager torch and through ``torch.compile``, and what either does is told as data."""
+"""Inside a worker: a call is made by eager torch and through ``torch.compile``, and what either does is told as
+data."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def _outcome(run: Any) -> tuple[str, Any]:
 
 
 def serve(data: dict[str, Any]) -> dict[str, Any]:
-    """``{"call", "backends"}`` to ``{"eager": [error, outputs], "compiled": {backend: [error, outputs, graphs, runs]}}``."""
+    """``{"call", "backends"}`` to ``{"eager": [error, outputs], "compiled": {backend: [error, outputs, graphs,
+    runs]}}``."""
     call = Call.from_data(data["call"])
     function = callable_of(call.function)
 

@@ -68,6 +68,7 @@ _ENDINGS = (("sses", "ss"), ("ies", "y"), ("xes", "x"), ("ches", "ch"), ("shes",
 def dtype_word(word: str) -> str | None:
     """The element type that a word names, or None."""
     word = word.rsplit(".", 1)[-1] if "." in word else word
+    # torch.LongTensor, and torch's legacy names for tensors of one element type
     return DTYPE_WORDS.get(word) or DTYPE_WORDS.get(word.lower())
 
 

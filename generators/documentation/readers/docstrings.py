@@ -15,11 +15,13 @@ _SECTION = re.compile(
     r"Keyword arguments|Kwargs|Other Parameters|Inputs|Shape|Options):{1,2}\s*$"
 )
 _OTHER = re.compile(
-    r"^ *(?:Returns?|Yields?|Raises|Examples?|Notes?|Warnings?|Attributes|Variables|References|See also|Outputs?|.. \w+::)\b.*:{0,2}\s*$"
+    r"^ *(?:Returns?|Yields?|Raises|Examples?|Notes?|Warnings?|Attributes|Variables|References|See also|"
+    r"Outputs?|.. \w+::)\b.*:{0,2}\s*$"
 )
 _NUMPY = re.compile(r"^(?P<name>Parameters|Other Parameters|Inputs)\s*\n-{3,}\s*$", re.MULTILINE)
 _GOOGLE_ENTRY = re.compile(
-    r"^(?P<names>\*{0,2}`{0,2}\w+`{0,2}(?: ?, ?\*{0,2}`{0,2}\w+`{0,2})*) ?(?:\((?P<type>(?:[^()]|\([^()]*\))*)\))? ?:(?P<text>.*)$",
+    r"^(?P<names>\*{0,2}`{0,2}\w+`{0,2}(?: ?, ?\*{0,2}`{0,2}\w+`{0,2})*) ?(?:\((?P<type>(?:[^()]|"
+    r"\([^()]*\))*)\))? ?:(?P<text>.*)$",
     re.DOTALL,
 )
 _NUMPY_ENTRY = re.compile(r"^(?P<names>\*{0,2}\w+(?:, ?\*{0,2}\w+)*)(?: ?: ?(?P<type>.*))?$")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import sys
 import warnings
 from collections.abc import Iterator
@@ -38,7 +37,9 @@ def documented(name: str) -> list[Documentation]:
     """
     found: dict[str, Documentation] = {}
     objects: set[int] = set()
-    for api, item in sorted(callables(_imported(name), name), key=lambda pair: (len(pair[0]), pair[0])):
+    with warnings.catch_warnings():
+        found_names = sorted(callables(_imported(name), name), key=lambda pair: (len(pair[0]), pair[0]))
+    for api, item in found_names:
         if id(item) in objects:
             continue
         objects.add(id(item))
@@ -51,7 +52,8 @@ def documented(name: str) -> list[Documentation]:
 
 
 def _imported(name: str) -> Any:
-    path, rest = name, []
+    path = name
+    rest: list[str] = []
     while True:
         try:
             item: Any = importlib.import_module(path)
@@ -84,6 +86,7 @@ def callables(root: Any, name: str) -> Iterator[tuple[str, Any]]:
     top = name.split(".")[0]
     seen: set[int] = set()
     waiting = [(name, root)]
+    warnings.simplefilter("ignore", FutureWarning)  # looking at a deprecated name is not using it
     while waiting:
         path, module = waiting.pop(0)
         if id(module) in seen:

@@ -58,9 +58,9 @@ def _entry(schema: Any) -> Documentation:
         default = _default(attribute)
         if default is not None:
             defaults[name] = default
-        optional = "" if attribute.required else ", optional"
+        suffix = "" if attribute.required else ", optional"
         found.append(
-            Parameter(api, name, f"{kind}{optional}", attribute.description or "", default, f"{api}: attributes")
+            Parameter(api, name, f"{kind}{suffix}", attribute.description or "", default, f"{api}: attributes")
         )
     signature = Signature(tuple(p.name for p in found), defaults, frozenset(schema.attributes), True)
     return Documentation(api, schema.doc or "", signature, tuple(found))
@@ -71,5 +71,7 @@ def _default(attribute: Any) -> str | None:
     kind = str(attribute.type).rpartition(".")[2]
     if not value.name:
         return None
-    return {"INT": lambda: repr(value.i), "FLOAT": lambda: repr(round(value.f, 7)), "STRING": lambda: repr(value.s.decode()),
-            "INTS": lambda: repr(tuple(value.ints)), "FLOATS": lambda: repr(tuple(value.floats))}.get(kind, lambda: None)()  # fmt: skip
+    return {"INT": lambda: repr(value.i), "FLOAT": lambda: repr(round(value.f, 7)),
+    "STRING": lambda: repr(value.s.decode()),
+            "INTS": lambda: repr(tuple(value.ints)), "FLOATS": lambda: repr(tuple(value.floats))}.get(kind,
+            lambda: None)()  # fmt: skip

@@ -1,0 +1,104 @@
+"""Constraints from documentation, measured.
+
+    python -m benchmarks.documentation --sample SAMPLE.csv [--campaign]
+
+Prints one JSON object: ``validation`` has precision and recall of cross-validation by API and by family of operators
+for each way to learn, beside the published figures of DocTer; ``torch`` how many documented parameters got
+constraints and how
+long that took, with the agreement with schemas and OpInfo and the worst conflicts; with ``--campaign``, what
+conforming and violating calls find, against as many calls without constraints (``augmented``: valid calls changed at
+random).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from misfold.generators.documentation import learning, rules, sample, survey, validation
+from misfold.generators.documentation.merging import compare
+from misfold.generators.documentation.readers import modules
+
+#: Precision and recall in per cent that DocTer (Xie et al., ISSTA 2022) reports for MXNet, all categories.
+DOCTER = {"MXNet, all categories": {"precision": 83.7, "recall": 76.9}}
+
+
+def measure_validation(path: Path, ways: tuple[str, ...]) -> dict[str, Any]:
+    """Cross-validation in each way to learn."""
+    parameters, extra = sample.documented(sample.read(path)), sample.phrases()
+    result: dict[str, Any] = {"parameters": len(parameters), "docter": DOCTER}
+    for way in ways:
+        for name, group in (("by_api", validation.by_api), ("by_family", validation.by_family)):
+            found = validation.cross_validate(parameters, way, group, extra=extra)
+            result[f"{way} {name}"] = {
+                **{pool: score.to_data() for pool, score in found.scores.items()},
+                "unseen_sentences": found.unseen.to_data(),
+            }
+    alone = validation.cross_validate(parameters, "runs")
+    result["runs by_api without the phrases that ship"] = alone.scores["all"].to_data()
+    return result
+
+
+def measure_torch(opinfo: bool) -> dict[str, Any]:
+    """All documented parameters of torch: time, coverage, agreement."""
+    modules.documented("torch.nn.functional")  # torch's own import is not what is measured
+    started, processor = time.monotonic(), time.process_time()
+    entries = modules.documented("torch")
+    items = survey.surveyed(entries, rules.load())
+    seconds, used = time.monotonic() - started, time.process_time() - processor
+    found = {(k.parameter.api, k.parameter.name): k for item in items for k in item.constraints.values()}.values()
+    typed = [known for known in found if known.parameter.type]
+    return {
+        "docstrings": len(entries),
+        "parameters": len(found),
+        "typed": len(typed),
+        "constrained": round(sum(known.constrained for known in found) / len(found), 4),
+        "typed_constrained": round(sum(known.constrained for known in typed) / len(typed), 4),
+        "facts": dict(Counter(fact.category for known in found for fact in known.facts)),
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(used, 1),
+        **compare(found, opinfo).to_data(30),
+    }
+
+
+def measure_campaign(count: int, compiled: int, seconds: float | None) -> dict[str, Any]:
+    """Calls by documentation, and as many without it."""
+    from misfold.fuzz.documentation import run
+
+    options: dict[str, Any] = {"count": count, "seed": 0, "jobs": 2, "backends": ("aot_eager",), "compiled": compiled}
+    with_them = run(["torch"], ratio=0.5, seconds=seconds, **options)
+    without = run(["torch"], ratio=0.5, seconds=seconds, constrained=False, **options)
+    return {"documentation": with_them.to_data(), "unconstrained": without.to_data()}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--sample", type=Path, help="the annotated sample; without it nothing is validated")
+    parser.add_argument("--ways", default="runs", help="ways to learn, with commas between: runs, gaps, mined")
+    parser.add_argument("--no-opinfo", action="store_true", help="leave out OpInfo, which takes 10 s to import")
+    parser.add_argument("--campaign", action="store_true", help="make calls, eager and compiled")
+    parser.add_argument("--count", type=int, default=4000)
+    parser.add_argument("--compiled", type=int, default=400)
+    parser.add_argument("--seconds", type=float, help="ends each campaign's compiled part")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    unknown = [way for way in arguments.ways.split(",") if way not in learning.WAYS]
+    if unknown:
+        parser.error(f"unknown way {', '.join(unknown)} (allowed: {', '.join(learning.WAYS)})")
+    result: dict[str, Any] = {}
+    if arguments.sample is not None:
+        result["validation"] = measure_validation(arguments.sample, tuple(arguments.ways.split(",")))
+    result["torch"] = measure_torch(not arguments.no_opinfo)
+    if arguments.campaign:
+        result["campaign"] = measure_campaign(arguments.count, arguments.compiled, arguments.seconds)
+    print(json.dumps(result, default=str))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Probes and the inconsistency oracle: what is called, and what outcomes say against documentation."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from random import Random
+
+import pytest
+
+pytest.importorskip("torch")
+
+from misfold.generators.documentation import rules
+from misfold.generators.documentation.bounds import inside, interval, outside
+from misfold.generators.documentation.calls import Bound
+from misfold.generators.documentation.facts import Parameter
+from misfold.generators.documentation.inconsistency import of_behaviour, of_defaults
+from misfold.generators.documentation.probes import CONFORMING, UNLISTED, VIOLATING, probes, several
+from misfold.generators.documentation.readers.docstrings import parameters
+from misfold.generators.documentation.readers.modules import Documentation
+from misfold.generators.documentation.readers.signatures import Signature
+from misfold.generators.documentation.script import behaviour
+from misfold.generators.documentation.survey import resolved, surveyed
+from misfold.generators.documentation.trying import serve
+from misfold.generators.traces.call import Call
+from misfold.programs.types import TensorType
+
+TENSOR = TensorType.of("float32", (2, 3))
+API = "torch.nn.functional.smooth_l1_loss"
+
+
+def constraints(**texts):
+    return {name: rules.load().read(Parameter(API, name, kind, text)) for name, (kind, text) in texts.items()}
+
+
+def base(**arguments):
+    return Bound(API, arguments, ("input", "target", "reduction", "beta"))
+
+
+def test_positional_up_to_a_gap():
+    bound = base(input=TENSOR, target=TENSOR, beta=1.0)
+    assert bound.call().text() == f"{API}(float32[2, 3], float32[2, 3], beta=1.0)"
+    assert bound.with_argument("reduction", "sum").call().text().endswith("'sum', 1.0)")
+
+
+def test_probes_keep_or_break_one_statement():
+    known = constraints(
+        reduction=("str", "One of ``'none'`` | ``'sum'``"),
+        beta=("float", "must be in the range [0, 1]"),
+        input=("Tensor", ""),
+    )
+    found = list(probes(base(input=TENSOR, target=TENSOR), known))
+    by_kind = {
+        kind: {(p.changes[0].parameter, str(p.changes[0].value)) for p in found if p.kind == kind}
+        for kind in (CONFORMING, VIOLATING)
+    }
+    assert {("reduction", "none"), ("reduction", "sum"), ("beta", "1.0")} <= by_kind[CONFORMING]
+    assert {("reduction", UNLISTED), ("beta", "-0.5"), ("beta", "1.5"), ("input", "None")} <= by_kind[VIOLATING]
+    assert all(len(probe.changes) == 1 and probe.call != probe.base for probe in found)
+    double = several(base(input=TENSOR, target=TENSOR), known, Random(0))
+    assert len({change.parameter for change in double.changes}) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "member"),
+    [("[0,inf)", 0, True), ("(0,inf)", 0, False), ("[0,1)", 1, False), ("(-inf,3]", 3, True)],
+)
+def test_intervals(text, value, member):
+    assert (value in interval(text)) is member
+
+
+@pytest.mark.parametrize("text", ["[0,inf)", "(0,1]", "[2,5]", "(-inf,-3)", "[-1,1]"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_inside_and_outside(text, whole):
+    found = inside(text, whole)
+    assert found is not None and found in interval(text)
+    assert outside(text, whole) and not any(value in interval(text) for value in outside(text, whole))
+    assert outside("[a,b]", whole) == [] and inside("anything", whole) is None
+
+
+def outcome(known, errors):
+    """Reports of the oracle where probes' outcomes are given by the value that they put in."""
+    tried = [(API, probe) for probe in probes(base(input=TENSOR, target=TENSOR), known)]
+    labels = {probe.call: (errors(probe.changes[0].value), None, "") for _, probe in tried}
+    return of_behaviour(tried, labels)
+
+
+def test_a_listed_value_that_is_refused_as_such_contradicts():
+    known = constraints(reduction=("", "One of ``'none'`` | ``'total'``"))
+    (report,) = outcome(
+        known, lambda value: "" if value == "none" else f"ValueError: {value} is not a valid value for reduction"
+    )
+    assert report.kind == "refused" and "'total'" in report.what and "One of" in report.quote
+
+
+def test_a_value_refused_for_another_reason_does_not():
+    known = constraints(reduction=("", "One of ``'none'`` | ``'total'``"))
+    assert not outcome(known, lambda value: "RuntimeError: sizes do not match")
+
+
+def test_a_value_out_of_a_stated_range_that_is_accepted_contradicts():
+    known = constraints(beta=("", "Must be in the range [0, 1]."))
+    (report,) = outcome(known, lambda value: "")
+    assert report.kind == "accepted" and "outside [0,1]" in report.what
+    assert not outcome(known, lambda value: "ValueError: beta must be in [0, 1]" if not 0 <= value <= 1 else "")
+
+
+def test_what_is_only_likely_or_conditional_is_no_statement():
+    assert not outcome(constraints(beta=("int", "number of groups")), lambda value: "")
+    assert not outcome(constraints(beta=("", "If given, must be in the range [0, 1].")), lambda value: "")
+
+
+def entry(api, default, actual=True):
+    signature = Signature(("p",), {"p": default}, frozenset(), actual)
+    return Documentation(
+        api,
+        "text",
+        signature,
+        tuple(parameters(api, "F.\n\nArgs:\n    p (bool): a switch. Default: ``False``\n", signature)),
+    )
+
+
+def test_wrong_defaults_are_reported_once_for_all_that_share_the_sentence():
+    (report,) = of_defaults([entry("torch.nn.A", "True"), entry("torch.nn.B", "True"), entry("torch.nn.C", "False")])
+    assert report.apis == ["torch.nn.A", "torch.nn.B"]
+    # None may be filled in later, and a signature from the same docstring is no witness.
+    assert not of_defaults([entry("torch.nn.A", "None"), entry("torch.nn.A", "True", actual=False)])
+
+
+def test_methods_take_over_what_they_refer_to():
+    other = Documentation("torch.Tensor.f", "See :func:`torch.nn.A`", None, ())
+    (_, found) = resolved([entry("torch.nn.A", "True"), other])
+    assert [p.name for p in found.parameters] == ["p"]
+    (_, item) = surveyed([entry("torch.nn.A", "True"), other], rules.load())
+    assert item.constraints["p"].values("dtype") == ("bool",)
+
+
+@pytest.mark.slow
+def test_a_script_shows_the_contradiction(tmp_path):
+    call = Call(API, (TENSOR, TENSOR), (("beta", 0.0),))
+    path = tmp_path / "script.py"
+    path.write_text(behaviour("title", "must be positive", "here", Call(API, (TENSOR, TENSOR)), call, False))
+    found = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
+    assert found.returncode == 1 and "CONTRADICTS" in found.stdout
+
+
+def test_eager_and_compiled_are_compared():
+    good = serve({"call": Call("torch.add", (TENSOR, TENSOR)).to_data(), "backends": ["eager"]})
+    assert good["eager"] == ["", "float32[2, 3]"]
+    assert good["compiled"]["eager"] == ["", "float32[2, 3]", 1, 1]
+    bad = serve({"call": Call("torch.add", (TENSOR, TensorType.of("float32", (7,)))).to_data(), "backends": []})
+    assert bad["eager"][0].startswith("RuntimeError")
