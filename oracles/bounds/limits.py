@@ -55,7 +55,7 @@ def limited(expected: Expected, own: torch.Tensor, shadow: Shadow | str | None) 
         contested = _contested(own, shadow.value, error, wrong)
         bound = _upwards(error.where(own == shadow.value, float("inf")))
         return replace(expected, bound=bound, contested=contested)
-    known = error.isfinite() & shadow.value.isfinite()
+    known = error.isfinite() & shadow.value.isfinite() & (error >= 0)
     if not bool(known.any()):
         return replace(expected, unbounded="every element may be anything under rounding")
     error = (error * _SAFETY).where(known, float("inf"))

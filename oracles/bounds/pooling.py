@@ -15,8 +15,12 @@ from .shadow import Shadow, plus, settle
 def averaged(call: Applied) -> Shadow:
     """Sums over windows, divided by their size or multiplied with its reciprocal."""
     source = call.args[0]
-    rest = call.args[1:]
+    rest = list(call.args[1:])
+    sign = 1.0
     if call.name in ("avg_pool2d", "avg_pool3d"):
+        if len(rest) > 5 and rest[5] is not None and rest[5] < 0:
+            # torch divides by what it is told to divide by
+            rest[5], sign = -rest[5], -1.0
         terms = 1
         for size in rest[0] if len(rest[0]) > 1 else rest[0] * int(call.name[-2]):
             terms *= size
@@ -30,7 +34,7 @@ def averaged(call: Applied) -> Shadow:
     )
     if source.error is None and found.error is not None and bool((source.wide() == 0).all()):
         return Shadow(found.value, None, call.dtype)
-    return found
+    return Shadow(found.value * sign, found.error, call.dtype)
 
 
 @rule("upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d")

@@ -86,6 +86,15 @@ def test_float16_may_be_accumulated_in_float16() -> None:
     assert abs(float(held) - value[0]) <= error[0]
 
 
+def test_a_negative_divisor_turns_the_sign_and_leaves_the_bound() -> None:
+    x = torch.randn(1, 1, 4, 4, generator=RANDOM)
+    body = "v0 = torch.nn.functional.avg_pool2d(x0, (2, 2), (), (0,), False, True, -3)"
+    value, error, _ = analysed(body, [x])
+    eager = torch.nn.functional.avg_pool2d(x, (2, 2), (), (0,), False, True, -3)
+    assert (error > 0).all()
+    assert (np.abs(eager.numpy() - value) <= error).all()
+
+
 def test_writes_through_views_are_followed() -> None:
     graph = parse_graph(
         'def program(x0: "float32[3, 4]", x1: "float32[4]"):\n'
