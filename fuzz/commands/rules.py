@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -137,6 +138,10 @@ def _run(
 
     version = installed_version()
     own = [name for name in material if ":" in name]
+    if own:
+        # A user's own modules are found from where the user stands, here and in workers.
+        sys.path.insert(0, os.getcwd())
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.getcwd(), os.environ.get("PYTHONPATH")]))
     calls = [0]
 
     def count(number: int) -> None:
