@@ -75,7 +75,9 @@ class KernelRunner(Runner):
         mutators = {name: one.general for name, one in MUTATORS.items()}
         if self._scripts():
             mutators |= TVM_MUTATORS
-        self.scheduler: Scheduler = KernelScheduler(self.settings.seed, loop, self.settings.targets, mutators)
+        self.scheduler: Scheduler = KernelScheduler(
+            self.settings.seed, loop, self.settings.targets, mutators, self.cases_before
+        )
         self.legality = {name: Legality(target.pass_space().after) for name, target in self.targets.items()}
         entries, learnt = rows.load(self.store, self.campaign)
         for entry in entries:

@@ -17,7 +17,7 @@ _SIGNATURES = re.compile(r"(?: - |, )?(?:got an invalid combination|received an 
 _LIMIT = 160
 
 #: Kinds of labels that are no honest refusal: findings on eager itself.
-DEATHS = ("crash", "hang", "memory")
+DEATHS = ("crash", "hang", "memory", "impossible")
 
 
 def normal_error(kind: str, message: str) -> str:
