@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from misfold.programs.hashing import text_hash
+from misfold.programs.types import TensorType
 
 from ..traces.call import Call
 from ..traces.errors import is_death
@@ -24,7 +25,7 @@ from . import script
 from .defaults import same, stated_default
 from .facts import Fact
 from .labels import Label
-from .normal import TEXT, sentences
+from .normal import DEFAULT, TEXT, sentences
 from .probes import CONFORMING, EXACT, Probe
 from .readers.modules import Documentation
 from .readers.signatures import literal
@@ -143,7 +144,7 @@ def _refused(api: str, name: str, quote: str, fact: Fact, outcomes: list[tuple[P
     if not speaking:
         return None
     probe, error = speaking[0]
-    what = f"{api} refuses {name}={probe.changes[0].value!r}: {error}"
+    what = f"{api} refuses {name}={script.expression(probe.changes[0].value)}: {error}"
     text = script.behaviour(what, quote, f"{api}: {name}", probe.base, probe.call, True)
     return Inconsistency("refused", [api], name, quote, f"{api}: {name}", what, text, len(speaking), [error])
 
@@ -155,7 +156,7 @@ def explicit(fact: Fact) -> bool:
     """
     if fact.category == "dtype":
         # "LongTensor" says it outright; "int" may stand for a number, and "float" for any of them.
-        return fact.value in EXACT and not _CONDITION.search(fact.quote)
+        return fact.value in EXACT and fact.field != DEFAULT and not _CONDITION.search(fact.quote)
     if fact.category not in ("enum", "range", "ndim") or fact.field != TEXT or _CONDITION.search(fact.quote):
         return False
     parts = sentences(fact.quote)
@@ -169,11 +170,12 @@ def _speaks(error: str, name: str, value: str) -> bool:
     if not _INVALID.search(message):
         return False
     words = re.findall(r"[\w.]+", message)
-    return value.lower() in words or name.lower() in words or "dtype" in words or "scalar" in words
+    return value.lower() in words or name.lower() in words or "implemented" in words
 
 
 def _accepted(api: str, name: str, quote: str, fact: Fact, outcomes: list[tuple[Probe, str]]) -> Inconsistency | None:
-    if not explicit(fact):
+    if not explicit(fact) or (fact.category == "dtype" and not isinstance(outcomes[0][0].changes[0].value, TensorType)):
+        # Python takes anything for a switch; that is no statement about elements.
         return None
     taken = [probe for probe, error in outcomes if not error]
     if not taken:
