@@ -15,6 +15,7 @@ from .commands import (
     browse,
     compiling,
     corpus,
+    costs,
     coverage,
     documentation,
     inspection,
@@ -22,9 +23,11 @@ from .commands import (
     minimise,
     reducing,
     replay,
+    reporting,
     rules,
     run,
     tracing,
+    verify,
     versions,
 )
 
@@ -43,6 +46,7 @@ app = typer.Typer(
 for module in (
     run,
     browse,
+    reporting,
     replay,
     reducing,
     inspection,
@@ -55,6 +59,8 @@ for module in (
     documentation,
     rules,
     minimise,
+    verify,
+    costs,
 ):
     module.register(app)
 

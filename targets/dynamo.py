@@ -45,7 +45,7 @@ class CountingBackend:
 
 def compile_with(
     compile_module: Callable[..., Any],
-    graph: Graph,
+    program: Graph | Callable[..., Any],
     inputs: Sequence[Any],
     dynamic: bool = False,
     context: AbstractContextManager[Any] | None = None,
@@ -54,6 +54,7 @@ def compile_with(
 
     Args:
         compile_module: the backend, a function of an FX graph module and example inputs.
+        program: a graph, or a function of tensors that returns a tuple of tensors.
         context: entered, again and again, around compiles and runs.
 
     Raises:
@@ -67,7 +68,9 @@ def compile_with(
 
     context = context or nullcontext()
     backend = CountingBackend(compile_module)
-    function = torch.compile(to_function(graph), backend=backend, dynamic=dynamic)
+    function = torch.compile(
+        to_function(program) if isinstance(program, Graph) else program, backend=backend, dynamic=dynamic
+    )
     with context:
         try:
             sample = [copy_of(tensor) for tensor in inputs]
@@ -85,7 +88,13 @@ def compile_with(
     def run(tensors: Sequence[Any]) -> Sequence[Any]:
         before = backend.runs
         with context:
-            outputs: Sequence[Any] = function(*tensors)
+            try:
+                outputs: Sequence[Any] = function(*tensors)
+            except Exception as error:
+                # other shapes may be compiled anew, and refused
+                if error is backend.raised:
+                    raise
+                raise _rejection(error) or error from error.__cause__
         if backend.runs == before:
             raise Unsupported("torch.compile went back to running the program eagerly")
         return outputs

@@ -48,6 +48,7 @@ class Inductor(Target):
     install = "pip install 'misfold[torch]' and a C++ compiler (apt-get install g++)"
     gradients = True
     aliases = True
+    functions = True
     # The blocks of a campaign hold about 30 cases without a backward pass.
     batch = 15
     own_modules = (

@@ -33,6 +33,7 @@ class Misfold(Target):
     install = "pip install 'misfold[compiler]'"
     gradients = True
     aliases = True
+    functions = True
     own_modules = ("misfold.compiler",)
 
     def missing(self) -> str | None:

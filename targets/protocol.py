@@ -41,6 +41,8 @@ class Target(ABC):
     gradients: ClassVar[bool] = False
     #: Whether outputs that are views of inputs, inputs written in place, and strides follow eager.
     aliases: ClassVar[bool] = False
+    #: Whether ``compile`` takes a Python function of tensors in the place of a graph, as ``torch.compile`` does.
+    functions: ClassVar[bool] = False
     #: How many cases are worth compiling as one, because a compile costs more than a case.
     batch: ClassVar[int] = 1
     #: What to watch of the target while it works, to steer a campaign by: sources of coverage such as

@@ -72,18 +72,27 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     Raises:
         MisfoldError: there is no such target, or the request cannot be run.
     """
-    name = request["target"]
-    target = _settled.get(name)
-    if target is None:
-        target = _warm.get(name) or registry.get(name)
-        target.settle(os.getcwd())
-        _settled[name] = target
+    target = target_here(request["target"])
     pipeline = request.get("pipeline")
     case = parse_case(request["case"])
     outcome = run_case(
         target, case, None if pipeline is None else Pipeline.from_data(pipeline), request.get("repeats", 1)
     )
     return {"outcome": outcome.pack()}
+
+
+def target_here(name: str) -> Target:
+    """This worker's own instance of a target, warm if its fork server was asked to, and settled.
+
+    Raises:
+        TargetError: there is no such target.
+    """
+    target = _settled.get(name)
+    if target is None:
+        target = _warm.get(name) or registry.get(name)
+        target.settle(os.getcwd())
+        _settled[name] = target
+    return target
 
 
 def warm_up_family() -> None:

@@ -6,8 +6,10 @@ shares no rule with ``torch.func.jvp``, which eager and the compiler both go by.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -39,6 +41,9 @@ def pushed(case: Case) -> Callable[..., tuple[torch.Tensor, ...]]:
     """A function of the inputs, and tangents for those of a float type, that gives the tangents of the outputs of
     a float type."""
     function = to_function(case.graph)
+    # Dynamo looks up the globals of a function that it inlines by the name of their module.
+    module = sys.modules.setdefault(function.__module__, ModuleType(function.__module__))
+    vars(module).setdefault("torch", torch)
     floats = [index for index, value in enumerate(case.graph.inputs) if value.known.dtype.is_float]
     count = len(case.graph.inputs)
 

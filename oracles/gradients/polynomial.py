@@ -164,7 +164,14 @@ def _gradients(graph: Graph, inputs: Sequence[torch.Tensor], absolute: bool = Fa
 
 def _largest(graph: Graph, inputs: Sequence[torch.Tensor]) -> float:
     """A bound on every partial sum of the program and its gradient, in any order."""
-    ones = [item.detach().abs().clamp_min(1.0) if item.is_floating_point() else item.abs() for item in inputs]
+    ones = [
+        item.detach().abs().clamp_min(1.0)
+        if item.is_floating_point()
+        else item
+        if item.dtype is torch.bool
+        else item.abs()
+        for item in inputs
+    ]
     ones = [item.requires_grad_(own.requires_grad) for item, own in zip(ones, inputs, strict=True)]
     slopes = _gradients(graph, ones, True) or []
     everything = [*(item.detach() for item in _run(graph, ones, True)), *slopes]

@@ -154,6 +154,10 @@ def _decided(
     return None, "" if (sure | likely).any() else f"{name}: every element may change with rounding"
 
 
+#: Where one tensor stands: in lists of what is expected, of what eager gave, and of what is looked at.
+_Place = tuple[Sequence[Expected | None], Sequence[TensorValue | None], Sequence[TensorValue | None], int]
+
+
 @dataclass(frozen=True)
 class Ran:
     """A program's expectations, eager's outcome, and the outcome that is looked at."""
@@ -173,10 +177,10 @@ def compare_outcomes(
     words = ("original", "variant")
     worst: dict[str, tuple[Apart, str]] = {}
     notes: list[str] = []
-    pairs = []
+    pairs: list[tuple[str, list[_Place]]] = []
     for place, index in enumerate(outputs):
         if index is not None:
-            lists = [
+            lists: list[_Place] = [
                 (side.reference.values, side.eager.values, side.outcome.values, at)
                 for side, at in ((original, index), (variant, place))
             ]
