@@ -1,0 +1,1 @@
+"""Drafts of bug reports: what is known of a bug, in the form that a project asks for."""
