@@ -38,7 +38,8 @@ class Surveyed:
 
 # What a method, alias or in-place form says instead of documenting its parameters again.
 _SEE = re.compile(
-    r"(?:See|In-place version of|Alias (?:for|of)|out-of-place version of)\s+:(?:func|meth|attr):`~?([\w.]+?)(?:\(\))?`",
+    r"(?:See|In-place version of|Alias (?:for|of)|out-of-place version of)\s+:(?:func|meth|"
+    r"attr):`~?([\w.]+?)(?:\(\))?`",
     re.IGNORECASE,
 )
 

@@ -51,7 +51,8 @@ def _shown(value: Any) -> str:
 def stated(text: str, name: str) -> Signature | None:
     """The signature that a docstring begins with, as ``add(input, other, *, alpha=1) -> Tensor``."""
     for match in _HEAD.finditer(text[:2000]):
-        if name and match["name"] != name:
+        # What is public as torch.linalg.qr calls itself linalg_qr.
+        if name and match["name"] != name and not name.endswith(f"_{match['name']}"):
             continue
         return _parsed(match["arguments"])
     return None

@@ -196,3 +196,9 @@ def test_missing_modules_are_one_clear_error():
         documented("no_such_module.part")
     with pytest.raises(UsageError, match="has no nothing"):
         documented("json.nothing")
+
+
+def test_signatures_of_name_spaces():
+    # torch.linalg.qr calls itself linalg_qr.
+    assert stated("qr(A, mode='reduced', *, out=None) -> (Tensor, Tensor)", "linalg_qr").names == ("A", "mode", "out")
+    assert stated("qr(A, mode='reduced')", "svd") is None
