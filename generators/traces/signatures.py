@@ -64,7 +64,7 @@ def signatures(function: str) -> tuple[Signature, ...]:
     except GraphError:
         return ()
     found = _written(target)
-    if found is None and getattr(target, "__name__", "") == "fn":
+    if found is None and "if_true" in getattr(getattr(target, "__code__", None), "co_freevars", ()):
         # One of two functions, chosen by return_indices; both take the same.
         space, _, last = function.rpartition(".")
         target = getattr(torch.nn.functional, f"{last}_with_indices", None)
