@@ -1,4 +1,4 @@
-"""``misfold findings`` and ``misfold show``: what a campaign found."""
+"""``misfold findings``, ``misfold bugs`` and ``misfold show``: what a campaign found."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from rich.markup import escape
 from rich.syntax import Syntax
 from rich.table import Table
 
+from misfold.triage.clusters import Cluster
 from misfold.triage.localise.blame import Blame
 
 from ..clustering import cluster_data, clustered, print_clusters
 from ..folders import find, open_store
+from ..lifecycle import STATES, state_of
+from ..retests import retests
+from ..selecting import Wish, listed, operators_of, parse_since
 from ..store import Bug, Finding, Store
 from .blames import print_blame
 
@@ -39,15 +43,19 @@ def make_console() -> Console:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(findings)
+    app.command()(bugs)
     app.command()(show)
 
 
 def bug_data(store: Store, bug: Bug) -> dict[str, Any]:
     """A bug as plain data."""
+    state = state_of(store, bug)
     members = store.findings(bug=bug.id)
     return {
         "bug": f"B{bug.id}",
         "title": bug.title,
+        "status": state.word,
+        "why": state.why,
         "target": bug.target,
         "kind": bug.kind,
         "verdict": store.finding(bug.finding_id).verdict,
@@ -58,6 +66,8 @@ def bug_data(store: Store, bug: Bug) -> dict[str, Any]:
         "script": bug.script,
         "signature": bug.signature,
         "blame": (store.finding(bug.finding_id).blame or {}).get("key"),
+        "operators": list(operators_of(store.finding(bug.finding_id))),
+        "at": bug.at,
     }
 
 
@@ -65,15 +75,24 @@ def bug_table(store: Store, bugs: list[Bug]) -> Table:
     """Bugs, one row each."""
     # The title takes what the other columns leave: they have the widths of their longest usual contents.
     grid = Table(box=None, pad_edge=False, expand=True)
-    for column, width in (("bug", 4), ("target", 11), ("kind", 13), ("verdict", 7), ("seen", 4), ("script", 10)):
+    for column, width in (
+        ("bug", 4),
+        ("target", 11),
+        ("kind", 13),
+        ("verdict", 7),
+        ("status", 9),
+        ("seen", 4),
+        ("script", 10),
+    ):
         grid.add_column(column, no_wrap=True, min_width=width)
     grid.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
     for bug in bugs:
         data = bug_data(store, bug)
         kind = "wrong result" if bug.kind == "values" else bug.kind
         grid.add_row(
-            f"B{bug.id}", bug.target, kind, data["verdict"], str(data["occurrences"]), bug.script, escape(bug.title)
-        )
+            f"B{bug.id}", bug.target, kind, data["verdict"], data["status"], str(data["occurrences"]), bug.script,
+            escape(bug.title),
+        )  # fmt: skip
     return grid
 
 
@@ -131,6 +150,37 @@ def findings(
         console.print(bug_table(store, bugs), soft_wrap=False)
 
 
+def bugs(
+    folder: Folder = None,
+    target: Annotated[list[str] | None, typer.Option("--target", "-t", help="Of this target; repeatable.")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", "-k", help="Of this kind: wrong, crash, hang, compile-error, …")
+    ] = None,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", "-s", help=f"In this state: {', '.join(STATES)}.")
+    ] = None,
+    operator: Annotated[
+        list[str] | None, typer.Option("--operator", "-o", help="With an operator like this ('index_*'); repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Found since then: 2026-05-01, or 12h for so long ago.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List bugs, chosen by target, kind, status, operator and time."""
+    store = open_store(folder)
+    wish = Wish(target or (), kind or (), status or (), operator or (), parse_since(since) if since else None)
+    every = listed(store)
+    chosen = [one.bug for one in every if wish.takes(one)]
+    if as_json:
+        print(json.dumps([bug_data(store, bug) for bug in chosen], indent=2))
+        return
+    console = make_console()
+    console.print(f"{store.folder}: {len(chosen)} of {len(every)} bugs", soft_wrap=True, highlight=False)
+    if chosen:
+        console.print(bug_table(store, chosen), soft_wrap=False)
+
+
 def finding_data(item: Finding) -> dict[str, Any]:
     """A finding as plain data."""
     return {
@@ -164,8 +214,18 @@ def show(
     """Show a finding: the verdict, the evidence, the failure and the program."""
     store = open_store(folder)
     item = find(store, name)
+    named = next((one for one in store.bugs() if one.id == item.bug_id), None)
+    mates = [one for one in clustered(store) if named is not None and f"B{named.id}" in one.names]
     if as_json:
-        print(json.dumps(finding_data(item), indent=2))
+        data = finding_data(item)
+        if named is not None:
+            data["about"] = bug_data(store, named)
+            data["clusters"] = [cluster_data(one) for one in mates]
+            data["retests"] = [
+                {"at": one.at, "environment": one.environment, "versions": one.versions, "result": one.result}
+                for one in retests(store, named)
+            ]
+        print(json.dumps(data, indent=2))
         return
     console = make_console()
     bug = f"bug B{item.bug_id}, " if item.bug_id else ""
@@ -191,4 +251,19 @@ def show(
     text = item.text if full or not item.reduced else item.reduced
     console.print(f"\n[bold]{'reduced case' if text == item.reduced else 'case'}[/bold]")
     console.print(Syntax(text, "python", background_color="default", word_wrap=False))
+    if named is not None:
+        _print_history(console, store, named, mates)
+    console.print("[bold]versions[/bold] " + escape(", ".join(f"{k} {v}" for k, v in item.versions.items())))
     console.print(f"[dim]misfold export F{item.id} --folder {store.folder} writes a standalone script[/dim]")
+
+
+def _print_history(console: Console, store: Store, bug: Bug, mates: list[Cluster]) -> None:
+    """A bug's state, what it did when it was run again, and the bugs that are likely the same."""
+    state = state_of(store, bug)
+    console.print(f"[bold]status[/bold] {state.word}" + (f": {escape(state.why)}" if state.why else ""))
+    for one in retests(store, bug):
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.at))
+        stack = ", ".join(f"{name} {number}" for name, number in one.versions.items())
+        console.print(f"  {when} {escape(one.environment)} ({escape(stack)}): {escape(one.result)}")
+    if mates:
+        print_clusters(console, mates, {f"B{one.id}": one.title for one in store.bugs()})

@@ -6,6 +6,7 @@ indices under ties) and what maintainers of PyTorch, TVM and ONNX Runtime answer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,8 +14,13 @@ from .facts import Facts
 
 #: Oracles that compare numbers: only of these can rounding be the whole story.
 _NUMERIC = ("values", "gradients", "mutation")
-#: What scripts say of a program that does not come back (``standalone.in_child``), by kind of outcome.
-_ENDS = {"hang": "no result after", "crash": "the process died of"}
+# What a script's line that says FAILS holds (``standalone``, ``kernel_standalone``) where nothing came to be compared,
+# and the kinds of outcome that show so.
+_ENDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"^FAILS: (?:no result after|\S+ does not end within)", ("hang",)),
+    (r"^FAILS: (?:the process died of|\S+ is killed by signal)", ("crash", "stamped")),
+    (r"^FAILS: .*\braises\b", ("compile-error", "run-error")),
+)
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,12 @@ def _reproducing(facts: Facts) -> Iterator[str]:
         yield f"it does not fail in a fresh process just now: {words}"
     elif facts.ran.result != "reproduces":
         yield f"the self-contained script does not show it just now: {facts.ran.result}"
-    elif (seen := _shown(facts.ran.output)) is not None and seen != _ENDS.get(facts.kind):
+    else:
         # On a busy machine a script may run out of time: it says that it fails, and shows something else.
-        yield f"the self-contained script shows another failure just now: {seen}"
-
-
-def _shown(output: str) -> str | None:
-    """How a script's other half ended, if it did not come to compare anything."""
-    return next((words for words in _ENDS.values() if f"FAILS: {words}" in output), None)
+        for pattern, kinds in _ENDS:
+            found = re.search(pattern + ".*", facts.ran.output, re.MULTILINE)
+            if found is not None and facts.kind not in kinds:
+                yield f"the self-contained script shows another failure just now: {found[0][:120]}"
 
 
 def _steady(facts: Facts) -> Iterator[str]:
