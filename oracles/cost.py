@@ -1,8 +1,8 @@
 """Cost: compile time and memory that stand out against the same target's history. Never evidence of a wrong answer.
 
-Costs of compilers grow with the program and vary by factors, so that what counts is the logarithm of the cost per
-size of program. Its usual value is the median of the cases nearest in size, its usual variation the median absolute
-deviation, scaled to a standard deviation (Rousseeuw and Croux, 1993): neither moves when a tenth of the history is odd.
+Costs of compilers grow with the program and vary by factors, so that what counts is the logarithm of the cost,
+among the cases nearest in size. Its usual value is their median, its usual variation the median absolute deviation,
+scaled to a standard deviation (Rousseeuw and Croux, 1993): neither moves when a tenth of the history is odd.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 #: Cases nearest in size that a case is compared with, and how few are too few.
-NEAREST, FEWEST = 60, 20
+NEAREST, FEWEST = 30, 20
 #: Robust standard deviations, and the factor over the usual cost, that an outlier exceeds both: with a history that
 #: hardly varies the first alone would flag noise, with one that varies much the second alone would.
 DEVIATIONS, FACTOR = 6.0, 4.0

@@ -38,10 +38,13 @@ class Apart:
     score: float
 
 
-def compare_pair(name: str, first: Side, second: Side, words: tuple[str, str]) -> tuple[Apart | None, str]:
+def compare_pair(
+    name: str, first: Side, second: Side, words: tuple[str, str], strict: bool = False
+) -> tuple[Apart | None, str]:
     """The difference, or None; and why nothing could be compared, or nothing.
 
-    ``words`` are what the two sides are called.
+    ``words`` are what the two sides are called. ``strict``: what the bounds are around may not be apart either. So is
+    the relation itself checked; for an answer of a compiler, that distance is granted.
     """
     for side in (first, second):
         if side.expected.reason is not None:
@@ -60,7 +63,7 @@ def compare_pair(name: str, first: Side, second: Side, words: tuple[str, str]) -
     bounds = [_bound(side) for side in (first, second)]
     if bounds[0] is not None and bounds[1] is not None:
         with np.errstate(all="ignore"):
-            allowed = bounds[0] + bounds[1] + np.abs(centres[0] - centres[1])
+            allowed = bounds[0] + bounds[1] + (0.0 if strict else np.abs(centres[0] - centres[1]))
         known = np.isfinite(allowed)
         apart = _furthest(name, "proved", wide, centres, allowed, known, words)
         if apart is not None or known.all():
@@ -69,7 +72,7 @@ def compare_pair(name: str, first: Side, second: Side, words: tuple[str, str]) -
     if any(item is None for item in spreads):
         return None, f"{name}: eager itself is off by more than rounding explains"
     with np.errstate(all="ignore"):
-        allowed = np.add(*spreads) + np.abs(centres[0] - centres[1])  # type: ignore[arg-type]
+        allowed = np.add(*spreads) + (0.0 if strict else np.abs(centres[0] - centres[1]))  # type: ignore[arg-type]
     known = np.isfinite(allowed) & np.isfinite(centres[0]) & np.isfinite(centres[1])
     known &= np.abs(centres[0]) + allowed < DTYPES[first.eager.dtype].high
     if not known.any():
@@ -168,11 +171,16 @@ class Ran:
 
 
 def compare_outcomes(
-    original: Ran, variant: Ran, outputs: Sequence[int | None], gradients: bool, relation: str
+    original: Ran,
+    variant: Ran,
+    outputs: Sequence[int | None],
+    gradients: bool,
+    relation: str,
+    strict: bool = False,
 ) -> Verdict:
     """The verdict on a pair of outcomes, both of which are values.
 
-    ``outputs``: as of a ``Variant``.
+    ``outputs``: as of a ``Variant``; ``strict``: as of ``compare_pair``.
     """
     words = ("original", "variant")
     worst: dict[str, tuple[Apart, str]] = {}
@@ -201,7 +209,7 @@ def compare_outcomes(
                 sides.append(Side(expected[at], eager[at], found[at]))  # type: ignore[arg-type]
         if len(sides) < 2:
             continue
-        apart, note = compare_pair(name, sides[0], sides[1], words)
+        apart, note = compare_pair(name, sides[0], sides[1], words, strict)
         compared |= not note
         if note:
             notes.append(note)

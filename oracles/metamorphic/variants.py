@@ -92,7 +92,7 @@ def _checked(eager: Outcome, reference: Reference, made: Variant, name: str) -> 
     if not expected.valid or expected.undefined:
         return {"refused": expected.reason or f"the variant's meaning is undefined: {expected.undefined}"}
     verdict = compare_outcomes(
-        Ran(reference, eager, eager), Ran(expected, own, own), made.outputs, made.gradients, name
+        Ran(reference, eager, eager), Ran(expected, own, own), made.outputs, made.gradients, name, strict=True
     )
     if verdict.bad:
         return {"refused": f"eager itself does not satisfy it: {verdict.explanation.splitlines()[0]}"}
