@@ -1,0 +1,1 @@
+"""Pages for people: what a campaign did and found."""
