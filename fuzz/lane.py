@@ -20,6 +20,7 @@ from misfold.targets.outcome import Failure, Outcome
 from .batch import run_merged
 from .examine import BAD, REFERENCE, Examiner, unpack_reference
 from .investigate import Investigator
+from .relating import chosen, failing_variant
 from .settings import BLOCK, Settings
 from .store import Campaign, Finding, Store
 from .tally import Tally
@@ -255,6 +256,7 @@ class Lane(Triage):
             verdict = self.examiner.judge(case, target, eager, reference, outcome)
             if verdict.kind in BAD:
                 bad.append((case, group[0].index, outcome, verdict))
+        bad += self._variants(target, pipeline, group, {id(case) for case, *_ in bad})
         inside = self.examiner.in_target - inside
         self.tally.spend("target", inside)
         self.tally.spend("judge", time.perf_counter() - start - inside)
@@ -263,6 +265,22 @@ class Lane(Triage):
             if finding is not None:
                 self.pending.append(finding)
         return rows
+
+    def _variants(
+        self, target: str, pipeline: Pipeline, group: Sequence[Made], bad: set[int]
+    ) -> list[tuple[Case, int, Outcome, Verdict]]:
+        """Equivalent programs of a share of the cases that are not bad themselves, those that are."""
+        found = []
+        seed = self.settings.seed
+        for item in group:
+            if id(item.case) in bad or not chosen(seed, item.index, target, self.settings.relations):
+                continue
+            self._check()
+            failing = failing_variant(self.examiner, item.case, target, pipeline, seed + item.index)
+            if failing is not None:
+                case, outcome, verdict = failing
+                found.append((case, item.index, outcome, verdict))
+        return found
 
     def _run(self, case: Case, target: str, pipeline: Pipeline, weight: int) -> Outcome:
         return self.examiner.run(case, target, pipeline, weight=weight)

@@ -42,7 +42,8 @@ class Settings:
 
     ``seed`` decides every case and pipeline. ``time`` (seconds) and ``count`` (cases) end a run; either may be None.
     ``generator`` holds the generator's options as data. ``case_seconds`` is the limit per case and target,
-    ``memory`` the bytes a worker may take above its fork server. ``coverage`` names what is watched (``auto``: what
+    ``memory`` the bytes a worker may take above its fork server. ``relations`` is the share of outcomes that are right
+    for which an equivalent program is tried too. ``coverage`` names what is watched (``auto``: what
     suits the targets; see ``coverage.sources``). ``known`` is the file of known issues. ``kernels``: programs are
     kernels, not graphs; ``loop`` holds what differs from the defaults of ``joint.settings.LoopSettings``.
     """
@@ -55,6 +56,7 @@ class Settings:
     case_seconds: float = 30.0
     memory: int = 3 * 2**30
     default_pipeline_share: float = 0.5
+    relations: float = 0.02
     pipelines: tuple[str, ...] = ()
     triage_share: float = 0.35
     coverage: tuple[str, ...] = ()
@@ -64,7 +66,7 @@ class Settings:
     generator: dict[str, Any] = field(default_factory=dict)
 
     #: Settings that a resumed run may change: they do not decide what a case is.
-    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share", "coverage", "known")
+    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share", "coverage", "known", "relations")
 
     def to_data(self) -> dict[str, Any]:
         """As plain data."""

@@ -82,6 +82,10 @@ def run(
     gradients: Annotated[
         float | None, typer.Option("--gradients", min=0, max=1, help="Share of cases that run the backward pass too.")
     ] = None,
+    relations: Annotated[
+        float | None,
+        typer.Option("--relations", min=0, max=1, help="Share of right answers to try an equivalent program for."),
+    ] = None,
     special_values: Annotated[
         bool, typer.Option("--special-values", help="Feed NaN and infinities on purpose.")
     ] = False,
@@ -160,6 +164,7 @@ def run(
         jobs=jobs,
         case_seconds=case_seconds,
         memory=memory * 2**20,
+        relations=(old.relations if old else Settings.relations) if relations is None else relations,
         pipelines=split(pipelines) or (old.pipelines if old else ()),
         coverage=old.coverage if old and coverage is None and not no_coverage else watched,
         known=str(known.absolute()) if known is not None else (old.known if old else None),

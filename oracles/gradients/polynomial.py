@@ -41,6 +41,10 @@ MOST = 8
 LARGEST = 2
 
 
+class Beyond(Exception):
+    """A whole number beyond 2^53."""
+
+
 def degrees(graph: Graph) -> dict[str, int] | None:
     """For each value of a graph the degree of the polynomial that it is in the inputs of float types; None where some
     value is none."""
@@ -105,7 +109,10 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     largest = _largest(case.graph, widened)
     if not largest <= limit:
         return {"reason": f"partial sums of up to {largest:.3g} may round"}
-    wrong = contradiction(case.graph, widened, slopes)
+    try:
+        wrong = contradiction(case.graph, widened, slopes)
+    except Beyond:
+        return {"reason": "finite differences need values beyond what float64 holds exactly"}
     leaves = [item for item in inputs if item.requires_grad]
     exact = [to_value(slope.to(leaf.dtype)).to_data() for slope, leaf in zip(slopes, leaves, strict=True)]
     return {"reason": None, "text": case.text, "gradients": exact, "wrong": wrong}
@@ -179,7 +186,11 @@ def _largest(graph: Graph, inputs: Sequence[torch.Tensor]) -> float:
 
 
 def contradiction(graph: Graph, inputs: Sequence[torch.Tensor], slopes: Sequence[torch.Tensor]) -> str | None:
-    """Where the gradient contradicts the derivative along one direction, found by finite differences; or None."""
+    """Where the gradient contradicts the derivative along one direction, found by finite differences; or None.
+
+    Raises:
+        Beyond: some value on the way is more than float64 holds exactly.
+    """
     known = degrees(graph) or {}
     degree = max((known[name] for name in graph.returns), default=0)
     leaves = [item for item in inputs if item.requires_grad]
@@ -194,7 +205,7 @@ def contradiction(graph: Graph, inputs: Sequence[torch.Tensor], slopes: Sequence
             0.0,
         )
         if not abs(total) < 2.0**53 or total != int(total):
-            return None  # beyond what float64 holds exactly; nothing is claimed
+            raise Beyond
         values.append(int(total))
     along = sum(weight * value for weight, value in zip(_weights(points), values, strict=True))
     claimed = sum(float((slope * way).sum()) for slope, way in zip(slopes, directions, strict=True))
