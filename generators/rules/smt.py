@@ -46,6 +46,13 @@ def _operation(expression: Op, items: list[Any]) -> Any:
             return first
         return z3.ToInt(first) if name == "floor" else -z3.ToInt(-first)
     left, right = items
+    if name in ("//", "ceildiv", "%") and not (left.is_int() and right.is_int()):
+        # z3 divides with remainder among integers only; as Python does, for divisors of either sign.
+        quotient = _real(left) / _real(right)
+        if name == "ceildiv":
+            return -z3.ToInt(-quotient)
+        whole = z3.ToInt(quotient)
+        return whole if name == "//" else _real(left) - _real(right) * z3.ToReal(whole)
     if name == "+":
         return left + right
     if name == "-":
@@ -66,6 +73,10 @@ def _operation(expression: Op, items: list[Any]) -> Any:
         return z3.If(left >= right, left, right)
     assert name == "broadcast"
     return z3.If(left == 1, right, left)
+
+
+def _real(term: Any) -> Any:
+    return z3.ToReal(term) if term.is_int() else term
 
 
 def _compare(name: str, left: Any, right: Any) -> Any:
