@@ -28,6 +28,8 @@ MAX_RANK = 8
 
 _NO_OUTPUTS = (Value("v"),)
 
+_WIDE_UNSIGNED = frozenset({"uint16", "uint32", "uint64"})
+
 # What torch raises where it refuses a call's arguments.
 REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError, KeyError)
 
@@ -52,7 +54,10 @@ class Live:
         version = self.tensor._version
         if self._range is None or self._range[0] != version:
             if self.tensor.numel():
-                low, high = torch.aminmax(self.tensor)
+                # torch has no extremes of the wide unsigned types, but their elements are numpy's as well.
+                wide = self.type.dtype.name in _WIDE_UNSIGNED
+                array = self.tensor.detach().numpy() if wide else None
+                low, high = torch.aminmax(self.tensor) if array is None else (array.min(), array.max())
                 self._range = (version, low.item(), high.item())
             else:
                 self._range = (version, 0, 0)

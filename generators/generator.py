@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import linecache
 import warnings
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
 from typing import Any
@@ -16,11 +14,10 @@ import torch
 from misfold.programs.bounds import check
 from misfold.programs.case import Case
 from misfold.programs.errors import MisfoldError, UsageError
-from misfold.targets.torch_values import gradients, make_tensor, to_function
 
 from .backward import put_in_front
-from .building import REFUSALS, Builder, Live
-from .calling import all_finite, type_of
+from .building import Builder, Live
+from .checking import Generated, run_again
 from .inputs import Mode
 from .options import Options
 from .placing import Choice, Placer, Source
@@ -36,19 +33,6 @@ ADAPTING = 2
 AGAIN = 3
 # PyTorch's samples are fond of tensors without elements; a program in which everything is empty tests little.
 EMPTY = 0.1
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A case with what eager made of it when it was checked.
-
-    ``inputs`` are as they are after the run; ``gradients`` one per input that requires one, as in an outcome.
-    """
-
-    case: Case
-    inputs: tuple[torch.Tensor, ...]
-    outputs: tuple[torch.Tensor, ...]
-    gradients: tuple[torch.Tensor | None, ...]
 
 
 class _Pool:
@@ -164,13 +148,17 @@ class Generator:
             graph, names = builder.graph([live.name for live in returned])
             check(graph, self.options.bounds)
             if mode.gradient:
-                wanted = _differentiable(inputs, tainted, random)
+                wanted = differentiable(inputs, tainted, random)
                 recipes = {names[live.name]: _recipe(live, live in wanted) for live in inputs}
-                found = self._run(Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode)
+                found = run_again(
+                    Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode.special
+                )
                 if found is not None and any(item is not None for item in found.gradients):
                     return found
             recipes = {names[live.name]: _recipe(live, False) for live in inputs}
-            return self._run(Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode)
+            return run_again(
+                Case(graph, recipes, exact=mode.exact, about=about), inputs, tainted, returned, mode.special
+            )
         except MisfoldError:
             return None
 
@@ -199,41 +187,8 @@ class Generator:
             placer.place(record, min(ADAPTING, left - 1))
         return builder
 
-    # -- checking -------------------------------------------------------------------------------------------------
 
-    def _run(
-        self, case: Case, inputs: Sequence[Live], tainted: set[int], returned: Sequence[Live], mode: Mode
-    ) -> Generated | None:
-        """Run the case from its text, as anyone would; None unless it does what it did while it was made."""
-        tensors = [
-            _input_again(live, case.recipes[value.name], tainted) for live, value in zip(inputs, case.graph.inputs)
-        ]
-        found: list[torch.Tensor | None] = []
-        try:
-            function = to_function(case.graph)
-            # Its text is kept for tracebacks; a campaign makes millions.
-            linecache.cache.pop(function.__code__.co_filename, None)
-            with torch.set_grad_enabled(case.gradient):
-                outputs = function(*tensors)
-            if case.gradient:
-                found = gradients(outputs, tensors)
-        except REFUSALS:
-            return None
-        # With gradients some operators take another path, whose last bits differ.
-        loose = mode.special or case.gradient
-        for live, tensor in zip(returned, outputs, strict=True):
-            if type_of(tensor) != live.type or not (loose or torch.equal(tensor, live.tensor)):
-                return None
-        if any(item is not None and item.layout is not torch.strided for item in found):
-            return None  # embeddings can give sparse gradients
-        # Without gradients the outputs are equal to values that were found finite when they were made.
-        fresh = [*outputs, *(item for item in found if item is not None)] if case.gradient else []
-        if not mode.special and not all_finite(fresh):
-            return None
-        return Generated(case, tuple(tensors), tuple(outputs), tuple(found))
-
-
-def _differentiable(inputs: Sequence[Live], tainted: set[int], random: Random) -> list[Live]:
+def differentiable(inputs: Sequence[Live], tainted: set[int], random: Random) -> list[Live]:
     """Inputs that are to require a gradient: floating ones whose memory nothing writes."""
     free = [
         live for live in inputs if live.type.dtype.is_float and live.tensor.untyped_storage().data_ptr() not in tainted
@@ -244,12 +199,3 @@ def _differentiable(inputs: Sequence[Live], tainted: set[int], random: Random) -
 def _recipe(live: Live, requires_grad: bool) -> dict[str, Any]:
     recipe = dict(live.recipe or {})
     return {**recipe, "requires_grad": True} if requires_grad else recipe
-
-
-def _input_again(live: Live, recipe: Mapping[str, Any], tainted: set[int]) -> torch.Tensor:
-    """What ``make_inputs`` gives for an input. Drawing it is half the cost of a case, so it is drawn again only if the
-    program has written it; recipes give the same bits each time."""
-    tensor = live.tensor
-    if tensor.untyped_storage().data_ptr() in tainted:
-        return make_tensor(recipe, live.type.shape, live.type.dtype.name, live.type.strides)
-    return tensor.detach().requires_grad_(True) if recipe.get("requires_grad") else tensor

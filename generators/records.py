@@ -123,7 +123,7 @@ _EMPTY = re.compile(rb'\\"[a-z]+[0-9]*\[(?:[0-9]+, )*0[\],]')
 class Entry:
     """A line of the file: what is needed to choose it is read off at once, the record parsed when asked for."""
 
-    __slots__ = ("_line", "_operands", "_record", "dtypes", "empty", "exact")
+    __slots__ = ("_line", "_operands", "_record", "dtypes", "empty", "exact", "pointwise")
 
     def __init__(self, line: bytes):
         self._line = line
@@ -132,8 +132,15 @@ class Entry:
         #: element types of the inputs and outputs
         self.dtypes = tuple(dict.fromkeys(name.decode() for name in _DTYPES.findall(line)))
         self.exact = b'"exact": true' in line
+        #: whether its inputs may have any one shape
+        self.pointwise = b'"pointwise": true' in line
         #: whether a tensor in it has no elements
         self.empty = _EMPTY.search(line) is not None
+
+    @property
+    def length(self) -> int:
+        """How long the record is written: calls of few and plain arguments are short."""
+        return len(self._line)
 
     @property
     def operands(self) -> str:

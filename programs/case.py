@@ -14,7 +14,7 @@ from .graph import Graph, merge, merged_names
 from .hashing import text_hash
 from .parser import describe, fail, graph_from, syntax_tree
 from .pipeline import Pipeline
-from .printer import print_graph, print_string
+from .printer import print_graph, print_string, quoted
 from .recipes import check_recipe
 
 HEADER = "# misfold case, version 1"
@@ -63,6 +63,10 @@ class Case:
         pipelines = {name: _ordered(self.pipelines[name].to_data()) for name in sorted(self.pipelines)}
         parts = (print_graph(self.graph.normal()), *map(print_literal, (recipes, pipelines, self.exact)))
         return text_hash("\n".join(parts))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """How Hypothesis and notebooks show a case: as the file, which can be saved and replayed."""
+        printer.text(f"parse_case({quoted(self.text)})")
 
     def with_seed(self, seed: int) -> Case:
         """The same case on other inputs: every random recipe gets a seed derived from ``seed``."""

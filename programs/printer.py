@@ -79,3 +79,9 @@ def print_graph(graph: Graph) -> str:
     returns = ", ".join(graph.returns)
     lines.append(f"    return ({returns},)" if len(graph.returns) == 1 else f"    return {returns}")
     return "\n".join(lines) + "\n"
+
+
+def quoted(text: str) -> str:
+    """A text of several lines as a Python literal that shows them line by line."""
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return f'"""\\\n{escaped}"""'

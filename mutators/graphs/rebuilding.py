@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from misfold.generators.adapting import Adapter
-from misfold.generators.building import REFUSALS, Builder, Live, Recipe
+from misfold.generators.building import Builder, Live, Recipe
 from misfold.generators.calling import renamed
 from misfold.programs.arguments import Argument, map_leaves
 from misfold.programs.bounds import Bounds
@@ -87,11 +87,7 @@ class Rebuild:
     def fit(self, live: Live, kind: TensorType, recipe: Recipe) -> Live | None:
         """A value of a type within a recipe's domain, made from another one; None: there is no cheap way."""
         mark = self.builder.mark()
-        try:
-            made = self.adapter.fit(live, kind.dtype, kind.shape, recipe)
-        except REFUSALS:
-            # The range of some unsigned types cannot be asked for.
-            made = None
+        made = self.adapter.fit(live, kind.dtype, kind.shape, recipe)
         if made is None:
             self.builder.undo(mark)
         return made
