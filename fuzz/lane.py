@@ -120,11 +120,17 @@ class Lane(Triage):
         made, rows = self._make([{"index": index, "only": only} for index in indices])
         self.tally.count_cases(len(made), len(indices) - len(made))
         outcomes: list[dict[str, Any]] = []
-        for target in self.settings.targets:
+        for target in self.order(number):
             outcomes += self._target(target, number, made)
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
         self.tally.spend("store", time.perf_counter() - start)
+
+    def order(self, number: int) -> tuple[str, ...]:
+        """The targets in the order in which a block runs them: each comes first in turn, so that one that takes long
+        does not keep all lanes from the others."""
+        first = number % len(self.settings.targets)
+        return self.settings.targets[first:] + self.settings.targets[:first]
 
     def _only(self, number: int) -> dict[str, Any] | None:
         # Blocks take turns: each favours the operators of one target, so that narrow targets see long programs too.

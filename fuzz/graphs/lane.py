@@ -58,7 +58,7 @@ class GraphLane(Lane):
         how = [self._plans[item.index].what for item in made]
         self.tally.count_cases(len(made), len(indices) - len(made), how)
         outcomes: list[dict[str, Any]] = []
-        for target in self.settings.targets:
+        for target in self.order(number):
             outcomes += self._target(target, number, [item for item in made if self._wanted(target, item)])
         kept = self._learn(made)
         start = time.perf_counter()
