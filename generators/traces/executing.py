@@ -34,6 +34,10 @@ LEFT_OUT = "?"
 _NO_MEMORY = ("can't allocate memory", "std::bad_alloc", "not enough memory", "out of memory")
 
 
+class Impossible(Exception):
+    """A result that is no tensor, for all that torch gave it; the message says why."""
+
+
 class Unrepresentable(Exception):
     """A result that the language has no type for; the message says which."""
 
@@ -77,6 +81,8 @@ def output_data(result: Any) -> Any:
         name = NAMES.get(result.dtype)
         if name is None or result.layout is not torch.strided or result.device.type != "cpu":
             raise Unrepresentable(f"a result of {result.dtype}" if name is None else "a result that is not dense")
+        if any(size < 0 for size in result.shape):
+            raise Impossible("a size below zero")
         return f"{name}[{', '.join(map(str, result.shape))}]"
     if result is None:
         return None
@@ -97,6 +103,9 @@ def execute(function: Callable[..., Any], call: Call, draw: int) -> tuple[str, A
         return "", output_data(function(*args, **kwargs))
     except Unrepresentable as error:
         return f"{LEFT_OUT}{error}", None
+    except Impossible as error:
+        # Among the labels that are findings on eager itself (errors.DEATHS).
+        return f"impossible: {error}", None
     except MemoryError:
         return f"{LEFT_OUT}no memory", None
     except Exception as error:
