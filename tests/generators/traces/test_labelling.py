@@ -259,6 +259,7 @@ def test_a_digest_tells_lists_of_trials_apart():
 def test_a_result_with_a_size_below_zero_is_a_finding_on_eager():
     from misfold.generators.traces.errors import is_death
     from misfold.generators.traces.executing import label
+    from misfold.programs.types import TensorType
 
     error, outputs, _ = label(Call("torch.Tensor.expand", (TensorType.of("float64", ()), (-1, 0, 2)), ()))
     assert error == "impossible: a size below zero" and outputs is None
