@@ -159,6 +159,7 @@ def test_what_is_allowed_is_not_reported(path, source):
 
 # Distributions whose modules have another name than they.
 DISTRIBUTIONS = {
+    "markdown_it": "markdown-it-py",
     "tvm": "apache-tvm",
     "tvm_ffi": "apache-tvm-ffi",
     "sqlalchemy": "SQLAlchemy",

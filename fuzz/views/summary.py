@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 from sqlalchemy import func, select
 
 from misfold.programs.errors import StoreError
@@ -45,7 +44,7 @@ def summary_page(store: Store, output: Path | None = None) -> str:
         lasted=_duration(campaign.seconds),
         cases=store.number_of_cases(campaign),
         versions=campaign.versions,
-        charts=[Markup(one) for one in _charts(store, campaign, bugs, seconds)],
+        charts=_charts(store, campaign, bugs, seconds),
         columns=COLUMNS,
         outcomes=_outcomes(store, campaign),
         matrix=_matrix(bugs),
