@@ -4,13 +4,17 @@
 
 Prints one JSON object as its last line:
 
+Speeds are per second of processor time, so that other work on the machine counts less.
+
 - ``graphs_per_second``: cases made, each executed while it is made and once more as a whole;
 - ``cases_per_second``: the same with the inputs drawn again from the case and the reference (eager's outputs and
   gradients) computed, as a campaign needs them;
 - ``valid_fraction``, ``finite_fraction``: of ``--count`` cases read back from their text and run by eager: those that
   run and have the types stated, and those whose outputs and gradients hold no NaN or infinity;
 - ``operators``: distinct operators in these cases;
-- ``signatures_per_200``: distinct (operator, types of its inputs) in 200 graphs, on average.
+- ``typed_signatures_per_200``: distinct (operator, types of its inputs, with shapes) in 200 graphs, on average;
+- ``signatures_per_200``: the same with element types and ranks alone;
+- ``single_element_fraction``: of all operators' outputs, those of one element.
 """
 
 from __future__ import annotations
@@ -58,22 +62,35 @@ def rerun(text: str) -> tuple[bool, bool]:
     return True, finite
 
 
-def signatures(case: Case) -> Iterator[tuple[str, ...]]:
+def typed_signatures(case: Case) -> Iterator[tuple[str, ...]]:
     """(operator, types of its inputs) of every node."""
     for node in case.graph.nodes:
         yield (node.op, *(str(case.graph.values[name].type) for name in node.uses))
 
 
+def signatures(case: Case) -> Iterator[tuple[str, ...]]:
+    """(operator, element types and ranks of its inputs) of every node."""
+    for node in case.graph.nodes:
+        kinds = [case.graph.values[name].known for name in node.uses]
+        yield (node.op, *(f"{kind.dtype}/{kind.rank}" for kind in kinds))
+
+
+def per_block(blocks: list[set[tuple[str, ...]]], count: int) -> float:
+    """Mean size of the sets of whole blocks; of the one that there is if none is whole."""
+    whole = blocks[: count // BLOCK] or blocks
+    return round(sum(map(len, whole)) / len(whole), 1)
+
+
 def rate(generator: Generator, seed: int, seconds: float, complete: bool) -> float:
-    """Cases per second; ``complete``: with inputs and reference."""
-    start = time.perf_counter()
+    """Cases per second of processor time; ``complete``: with inputs and reference."""
+    start = time.process_time()
     count = 0
-    while time.perf_counter() - start < seconds:
+    while time.process_time() - start < seconds:
         case = generator.case(seed, count)
         if complete:
             reference(case)
         count += 1
-    return count / (time.perf_counter() - start)
+    return count / (time.process_time() - start)
 
 
 def main() -> None:
@@ -99,6 +116,8 @@ def main() -> None:
     valid = finite = 0
     operators: set[str] = set()
     blocks: list[set[tuple[str, ...]]] = []
+    typed: list[set[tuple[str, ...]]] = []
+    outputs = single = 0
     for index in range(arguments.count):
         case = quality.case(arguments.seed + 2, index)
         runs, is_finite = rerun(case.text)
@@ -107,15 +126,21 @@ def main() -> None:
         operators.update(case.graph.operators)
         if index % BLOCK == 0:
             blocks.append(set())
+            typed.append(set())
         blocks[-1].update(signatures(case))
-    whole = blocks[: arguments.count // BLOCK] or blocks
+        typed[-1].update(typed_signatures(case))
+        sizes = [value.known.elements for node in case.graph.nodes for value in node.outputs]
+        outputs += len(sizes)
+        single += sizes.count(1)
     result = {
         "graphs_per_second": round(graphs, 1),
         "cases_per_second": round(cases, 1),
         "valid_fraction": valid / arguments.count,
         "finite_fraction": finite / arguments.count,
         "operators": len(operators),
-        "signatures_per_200": round(sum(map(len, whole)) / len(whole), 1),
+        "signatures_per_200": per_block(blocks, arguments.count),
+        "typed_signatures_per_200": per_block(typed, arguments.count),
+        "single_element_fraction": single / outputs,
     }
     print(json.dumps(result))
 

@@ -199,19 +199,19 @@ def wrong(graph, inputs):
 """
 
 
+@pytest.mark.slow
 def test_the_page_s_example_passes_a_right_backend_and_reports_a_wrong_one(tmp_path):
     (example,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
     assert len([line for line in example.splitlines() if line]) <= 13
     (tmp_path / "test_right.py").write_text(example.replace("max_examples=25", "max_examples=8"), encoding="utf-8")
     head, separator, rest = example.partition("@settings")
-    rest = rest.replace('"eager"', '"wrong"').replace(
-        'exclude=("*_",)', 'include=("maximum", "torch.neg", "torch.abs")'
-    )
-    (tmp_path / "test_wrong.py").write_text(head + WRONG + separator + rest, encoding="utf-8")
+    include = 'include=("maximum",), dtypes=("float32",)'
+    rest = rest.replace('"eager"', '"wrong"').replace('exclude=("*_",)', include)
+    # Each attempt to shrink would compile; shrinking has tests of its own.
+    rest = rest.replace("max_examples=25", "max_examples=25, phases=[hypothesis.Phase.generate]")
+    (tmp_path / "test_wrong.py").write_text("import hypothesis\n" + head + WRONG + separator + rest, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
-    assert "test_wrong.py" in done.stdout
-    (shown,) = re.findall(r"case=parse_case\(\"\"\"\\\n(?:E\s+)?(.*?)\"\"\"\)", done.stdout, re.S)
-    assert shown.count("maximum") == 1
-    assert "torch.neg" not in shown and "torch.abs" not in shown
+    assert re.search(r"FAILED .*test_wrong\.py::test_my_backend", done.stdout)
+    assert 'case=parse_case("""' in done.stdout and "maximum(" in done.stdout
