@@ -124,9 +124,9 @@ class Assembly:
         return False
 
     def _add(self, step: Step) -> bool:
-        live = [live for live in reversed(self.builder.values) if not live.dead]
+        latest = [one for one in reversed(self.builder.values) if not one.dead]
         # Computed values first: to take one of them does not depend on how many inputs came about in between.
-        values = [one for one in live if one.recipe is None] + [one for one in live if one.recipe is not None]
+        values = sorted(latest, key=lambda one: one.recipe is not None)
         found = self._record(step, values)
         if found is None:
             return False
