@@ -150,7 +150,9 @@ class Investigator:
         """Run a bug's script by itself in a fresh interpreter, and keep what came of it."""
         script = self.store.folder / BUGS / f"B{bug.id}.py"
         if script.is_file():
-            self.store.set_script(bug, run_script(script.read_text(encoding="utf-8"), self.examiner.folder))
+            text = script.read_text(encoding="utf-8")
+            done = run_script(text, self.examiner.folder, hangs=bug.kind == "hang")
+            self.store.set_script(bug, done)
 
     def write_files(self, bug: Bug, reduced: Examination) -> None:
         """Write a bug's reduced case and its standalone script into the campaign's folder.

@@ -82,7 +82,7 @@ def gather(
     name = _title(source, seen)
     script = _script(source, examiner, seen, name, versions)
     with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
-        ran = execute_script(script, Path(scratch))
+        ran = execute_script(script, Path(scratch), hangs=seen.outcome.kind == "hang")
     blame = _blame(source, seen, reducer, localise_seconds, versions)
     reference = seen.reference if isinstance(seen.reference, Reference) else None
     return Facts(
@@ -155,7 +155,7 @@ def _script(source: Source, examiner: Examiner, seen: Examination, name: str, ve
     investigator = KernelInvestigator(None, None, examiner, {}, time.time, deque())  # type: ignore[arg-type]
     script = investigator.script(seen, heading)
     with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
-        if execute_script(script, Path(scratch)).result == "reproduces":
+        if execute_script(script, Path(scratch), hangs=seen.outcome.kind == "hang").result == "reproduces":
             return script
     # What is printed as text may lose what the bug hangs on: the script then holds the very function.
     return investigator.script(seen, heading, exact=True)

@@ -81,11 +81,11 @@ def find_environment(name: str, packages: Sequence[str]) -> Environment:
     return Environment(name, python.absolute(), versions)
 
 
-def run_in(environment: Environment, script: str, package: str, folder: Path) -> Trial:
-    """Run a script, which needs ``package``, in an environment."""
+def run_in(environment: Environment, script: str, package: str, folder: Path, hangs: bool = False) -> Trial:
+    """Run a script, which needs ``package``, in an environment; ``hangs``: its failure is that it does not end."""
     if package not in environment.versions:
         return Trial(environment, f"{package} is not installed")
-    done = run_script(script, folder, environment.python)
+    done = run_script(script, folder, environment.python, hangs=hangs)
     return Trial(environment, {"reproduces": FAILS}.get(done, done))
 
 

@@ -60,7 +60,9 @@ def recheck(
                 found[bug.id].append(str(error))
                 continue
             for environment in environments[packages]:
-                results = [run_in(environment, script, packages[0], Path(scratch)).result for _ in range(times)]
+                hangs = bug.kind == "hang"
+                trials = [run_in(environment, script, packages[0], Path(scratch), hangs) for _ in range(times)]
+                results = [one.result for one in trials]
                 for result in results:
                     add_retest(store, bug, environment.name, environment.versions, result)
                 found[bug.id] += results

@@ -60,6 +60,7 @@ def bisect_version(
 ) -> None:
     """Run a case's script in other environments, and say with which version the failure began or ended."""
     script, system = script_for(what, folder, target)
+    hangs = _hangs(what, folder)
     packages = list(system.versions())
     if not packages:
         raise UsageError(f"target {system.name} names no package; there are no versions to compare")
@@ -69,7 +70,7 @@ def bisect_version(
     with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
 
         def trial(environment: Environment) -> Trial:
-            done = run_in(environment, script, package, Path(scratch))
+            done = run_in(environment, script, package, Path(scratch), hangs)
             words = f"{environment.name}: {package} {environment.versions.get(package, 'missing')}: {done.result}"
             progress.print(words, highlight=False, soft_wrap=True, markup=False)
             return done
@@ -94,6 +95,13 @@ def bisect_version(
     console.print(table)
     for line in found:
         console.print(line)
+
+
+def _hangs(what: str, folder: Path | None) -> bool:
+    """Whether what is tried is a campaign's finding whose failure is that it does not end."""
+    if Path(what).exists() or what == "-" or "/" in what:
+        return False
+    return bool(find(open_store(folder), what).kind == "hang")
 
 
 def _keep(what: str, folder: Path | None, trials: list[Trial]) -> None:

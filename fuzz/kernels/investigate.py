@@ -64,7 +64,7 @@ class KernelInvestigator(Investigator):
         super().write_files(bug, reduced)
         path = self.store.folder / BUGS / f"B{bug.id}.py"
         readable = path.read_text(encoding="utf-8")
-        if run_script(readable, self.examiner.folder) != "reproduces":
+        if run_script(readable, self.examiner.folder, hangs=bug.kind == "hang") != "reproduces":
             try:
                 path.write_text(self.script(reduced, self._heading, exact=True), encoding="utf-8")
             except OSError as error:

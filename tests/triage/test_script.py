@@ -98,3 +98,10 @@ def test_the_float64_program_names_no_lower_type() -> None:
     operators = float64_graph(CASE.graph).operators
     assert "torch.Tensor.double" in operators
     assert "torch.Tensor.half" not in operators
+
+
+@pytest.mark.parametrize("line", ["no result after 60 seconds", "tvm does not end within 60 s"])
+def test_a_time_limit_reproduces_hangs_only(tmp_path, line):
+    script = f"import sys\nprint('FAILS: {line}')\nsys.exit(1)"
+    assert run_script(script, tmp_path) == "timed out"
+    assert run_script(script, tmp_path, hangs=True) == "reproduces"
