@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -36,7 +37,7 @@ function kernel(x: in f32[4], y: out f32[4]) {
 class FakeLaboratory:
     """Says of each target what ``results`` holds: a result, or several, the next one each time."""
 
-    results: dict[str, list[str]] = {}
+    results: ClassVar[dict[str, list[str]]] = {}
     closed = 0
 
     def __init__(self, seconds: float = 1.0):
@@ -68,7 +69,7 @@ def laboratory():
     """A class of fake laboratories with no targets yet."""
 
     class Own(FakeLaboratory):
-        results = {}
+        results: ClassVar[dict[str, list[str]]] = {}
         closed = 0
 
     return Own

@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_one_clear_error(tmp_path):
     with pytest.raises(TextError, match="UTF-8"):
         read_entry(tmp_path / "bytes.case.py")
     (tmp_path / "code.case.py").write_text("# misfold case, version 1\nimport os\nos.abort()\n")
-    with pytest.raises(TextError, match="code.case.py:2"):
+    with pytest.raises(TextError, match=r"code\.case\.py:2"):
         read_entry(tmp_path / "code.case.py")
 
 
