@@ -168,11 +168,20 @@ def _tells(name: str, table: Table) -> bool:
     return bool((column != column[0]).any())
 
 
+# No operator broadcasts more tensors than this; those that take more of them take lists, of which every subset would be
+# tried.
+_MERGED = 6
+
+
 def _broadcast(goal: np.ndarray, table: Table, place: int) -> Expression | None:
     """Sizes at one place from the end of two or more tensors, broadcast, if no single one will do; the place may be off
     by one or two where a dimension is reduced or added."""
     for shift in (0, -1, 1, -2, 2):
         names = [dims[place + shift] for dims in table.tensors if len(dims) >= -(place + shift) > 0]
+        # What is broadcast to the goal is 1 wherever it is not the goal.
+        names = [name for name in names if ((table.values[name] == 1) | (table.values[name] == goal)).all()]
+        if len(names) > _MERGED:
+            continue
         for count in range(len(names), 1, -1):
             # All of them first: what no record tells from all is rarely meant.
             for chosen in combinations(names, count):
