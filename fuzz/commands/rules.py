@@ -17,6 +17,8 @@ from rich.progress import Progress
 
 from misfold.programs.errors import UsageError
 
+from . import documentation
+
 if TYPE_CHECKING:
     from misfold.generators.inference.material import Material
     from misfold.generators.inference.operator import Options
@@ -63,6 +65,10 @@ def infer(
     seed: Annotated[int, typer.Option(help="Seed of the calls that are tried.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Workers that execute calls.")] = 1,
     rounds: Annotated[int, typer.Option(min=2, help="Rounds of fresh calls for each partial operator, at most.")] = 5,
+    docs: Annotated[
+        list[str] | None,
+        typer.Option("--docs", metavar="MODULE", help="From a module's documentation instead: as misfold docs show."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Infer rules: output shapes, validity and element types, from known calls and many fresh ones.
@@ -73,6 +79,11 @@ def infer(
     from misfold.generators.inference.operator import Options
 
     wanted = list(functions or ())
+    if docs:
+        if wanted or output is not None or trials or example:
+            raise UsageError("--docs reads documentation and calls nothing: it goes with no other source or output")
+        documentation.show(docs, as_json, False)
+        return
     if not wanted and output is None:
         raise UsageError("say which functions, or where rules of all operators are to be written: --output FILE")
     if example and len(wanted) != 1:
@@ -215,6 +226,9 @@ def show(
         str | None, typer.Option("--structure", help="Only partial operators whose text holds this, as 'dim=1'.")
     ] = None,
     evidence: Annotated[bool, typer.Option(help="The calls that pin each rule down.")] = True,
+    docs: Annotated[
+        bool, typer.Option("--docs", help="Beside it what the documentation says, and where schema or OpInfo differ.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print an operator's rules in readable mathematics, with their scores and the calls that pin them down."""
@@ -235,6 +249,10 @@ def show(
         return
     for line in report(rules, evidence):
         print(line)
+    if docs:
+        print("documentation:", flush=True)
+        documentation.show([operator], False, False)
+        documentation.agreement([operator], 30, False)
 
 
 @rules_app.command("list")
