@@ -11,6 +11,8 @@ TIME ?= 5m
 SEED ?=
 TARGETS ?=
 FOLDER ?=
+# Processes that run tests: one for each core. A file's tests stay in one, since they share campaigns and servers.
+JOBS ?= auto
 
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -37,7 +39,7 @@ campaign: $(READY)
 	    $(if $(FOLDER),--folder $(FOLDER))
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
