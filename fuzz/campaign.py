@@ -202,6 +202,7 @@ class Runner:
         self.unverified: deque[Bug] = deque()
         self.reached: Reached | None = None
         self.knowledge = Knowledge()
+        self.cases_before = 0
         self.errors: list[BaseException] = []
         self.started = time.monotonic()
         self._numbers = threading.Lock()

@@ -260,6 +260,10 @@ def summary(console: Console, runner: Runner) -> None:
     items, bugs = store.findings(), store.bugs()
     cases = store.number_of_cases(known)
     console.print(f"\n[bold]{cases} cases in {duration(known.seconds)}, seed {known.seed}[/bold]")
+    begun = runner.tally.cases - (cases - runner.cases_before)
+    if begun > 0:
+        # Blocks are made again as a whole when the campaign goes on; what they found is kept.
+        console.print(f"  {begun} more were begun, and not run on every target before the time was over")
     for target, counts in store.counts(known).items():
         rejected = counts.get("rejected", 0)
         undecided = counts.get("verdict:undecided", 0)
