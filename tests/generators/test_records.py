@@ -104,6 +104,8 @@ def test_no_file_for_a_version_says_what_there_is_and_how_to_make_one():
         gzip.compress(json.dumps({"format": FORMAT + 1, "torch": "2", "operators": {}}).encode()),
         gzip.compress(b"{}")[:-4],
     ],
+    # Compressed bytes carry the time they were made at: they name no test that several processes have to agree on.
+    ids=["not compressed", "empty", "no records", "another kind", "not JSON", "a later format", "cut short"],
 )
 def test_a_broken_file_is_a_clear_error(tmp_path, content):
     path = tmp_path / "records.jsonl.gz"

@@ -148,6 +148,8 @@ def packed(*lines):
         (packed('{"kind": "misfold rules", "format": 1, "torch": "2", "operators": ["a", "b"]}', "{}"), "1 operators"),
         (packed("not json"), "not a file of rules"),
     ],
+    # Compressed bytes carry the time they were made at: they name no test that several processes have to agree on.
+    ids=["not compressed", "no header", "another kind", "a later format", "operators missing", "not JSON"],
 )
 def test_damaged_files(tmp_path, content, message):
     path = tmp_path / "rules.jsonl.gz"
