@@ -18,21 +18,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from misfold.fuzz.campaign import Servers, find_targets
-from misfold.fuzz.examine import Examination, Examiner
+from misfold.fuzz.examine import Examination
 from misfold.fuzz.folders import open_store
-from misfold.fuzz.kernels.campaign import MAKING, find_kernel_targets
-from misfold.fuzz.kernels.examine import KernelExaminer
 from misfold.fuzz.reducing import Reducer
 from misfold.fuzz.store import FILE
+from misfold.fuzz.workers import open_examiners
 from misfold.programs.case import parse_case
 from misfold.programs.kernel import is_kernel_case, parse_kernel_case
-from misfold.targets.isolation.limits import Limits
-from misfold.targets.kernels import running as kernel_running
 from misfold.triage.reduce.search import Bounds
 
 from . import seeded
@@ -90,32 +86,15 @@ def texts_of(place: Path) -> Iterator[tuple[str, str]]:
 @contextmanager
 def examiners() -> Iterator[Any]:
     """A function of target and kind of program that gives an examiner; all are closed at the end."""
-    made: dict[tuple[str, bool], tuple[Any, Any]] = {}
-    with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
+    made: dict[tuple[str, bool], Any] = {}
+    with ExitStack() as stack:
 
         def get(target: str, kernel: bool) -> Any:
             if (target, kernel) not in made:
-                folder = Path(scratch) / f"{target}-{kernel}"
-                limits = Limits(seconds=60)
-                targets: Any = find_kernel_targets((target,)) if kernel else find_targets((target,))
-                if kernel:
-                    servers = Servers(
-                        targets, folder, limits,
-                        preload=kernel_running.PRELOAD, variable=kernel_running.TARGETS, making=MAKING,
-                    )  # fmt: skip
-                else:
-                    servers = Servers(targets, folder, limits)
-                servers.start()
-                kind: Any = KernelExaminer if kernel else Examiner
-                made[target, kernel] = servers, kind(servers.servers, targets, folder / "lane", 60.0)
-            return made[target, kernel][1]
+                [made[target, kernel]] = stack.enter_context(open_examiners(target, kernel, 1, 60.0))
+            return made[target, kernel]
 
-        try:
-            yield get
-        finally:
-            for servers, examiner in made.values():
-                examiner.close()
-                servers.close()
+        yield get
 
 
 def real_findings(places: Sequence[Path], minify: bool, end: float) -> Iterator[dict[str, Any]]:

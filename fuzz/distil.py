@@ -182,17 +182,14 @@ def _laboratory(settings: Settings, seconds: float, everything: All) -> Iterator
         folder = Path(scratch)
         targets: dict[str, Any]
         kind: type[Examiner] = Examiner
-        more: dict[str, Any] = {}
         if settings.kernels:
-            from misfold.targets.kernels import running
-
-            from .kernels.campaign import MAKING, find_kernel_targets
+            from .kernels.campaign import find_kernel_targets, kernel_servers
             from .kernels.examine import KernelExaminer
 
             targets, kind = find_kernel_targets(settings.targets), KernelExaminer
-            more = {"preload": running.PRELOAD, "variable": running.TARGETS, "making": MAKING}
+            # Nothing is interpreted here: entries were judged when they were kept.
+            servers = kernel_servers(targets, folder, limits, watched(targets.values(), coverage_of), scripts=False)
         else:
             targets = dict(find_targets(settings.targets))
-        coverage = watched(targets.values(), coverage_of)
-        servers = Servers(targets, folder, limits, coverage, **more)
+            servers = Servers(targets, folder, limits, watched(targets.values(), coverage_of))
         yield servers, lambda: kind(servers.servers, targets, folder / "targets", seconds, everything), targets

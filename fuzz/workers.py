@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from misfold.targets.isolation.limits import Limits
-from misfold.targets.kernels import running as kernel_running
 
 from .campaign import Servers, find_targets
 from .examine import Examiner
-from .kernels.campaign import MAKING, add_seed_server, find_kernel_targets
+from .kernels.campaign import find_kernel_targets, kernel_servers
 from .kernels.examine import KernelExaminer
 
 
@@ -27,15 +26,7 @@ def open_examiners(target: str, kernel: bool, jobs: int, seconds: float) -> Iter
     targets: dict[str, Any] = dict(find_kernel_targets((target,)) if kernel else find_targets((target,)))
     with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
         limits = Limits(seconds=seconds)
-        if kernel:
-            servers = Servers(
-                targets, Path(scratch), limits,
-                preload=kernel_running.PRELOAD, variable=kernel_running.TARGETS, making=MAKING,
-            )  # fmt: skip
-            if any(one.scripts for one in targets.values()):
-                add_seed_server(servers, limits)
-        else:
-            servers = Servers(targets, Path(scratch), limits)
+        servers = (kernel_servers if kernel else Servers)(targets, Path(scratch), limits)
         kind: Any = KernelExaminer if kernel else Examiner
         made: Sequence[Examiner] = []
         try:

@@ -17,12 +17,10 @@ from misfold.programs.kernel import KernelCase, is_kernel_case
 from misfold.programs.kernel_tvmscript import TVMScriptCase, is_tvmscript_case, parse_any_kernel
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.isolation.limits import Limits
-from misfold.targets.kernels import running
 from misfold.targets.options import unknown
 
-from ..campaign import Servers
 from ..folders import find, open_store
-from ..kernels.campaign import MAKING, add_seed_server, find_kernel_targets
+from ..kernels.campaign import find_kernel_targets, kernel_servers
 from ..kernels.examine import KernelExaminer
 from ..kernels.investigate import KernelInvestigator
 from ..settings import KERNEL_TARGETS
@@ -67,12 +65,7 @@ def pick(target: Any, case: KernelCase | TVMScriptCase, name: str | None) -> Pip
 def _examiner(names: tuple[str, ...], seconds: float):  # type: ignore[no-untyped-def]
     targets = find_kernel_targets(names)
     with tempfile.TemporaryDirectory(prefix="misfold-") as scratch:
-        servers = Servers(
-            targets, Path(scratch), Limits(seconds=seconds),
-            preload=running.PRELOAD, variable=running.TARGETS, making=MAKING,
-        )  # fmt: skip
-        if any(target.scripts for target in targets.values()):
-            add_seed_server(servers, Limits(seconds=seconds))
+        servers = kernel_servers(targets, Path(scratch), Limits(seconds=seconds))
         try:
             servers.start()
             yield KernelExaminer(servers.servers, targets, Path(scratch) / "targets", seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,24 @@ def find_kernel_targets(names: tuple[str, ...]) -> dict[str, Any]:
     return targets
 
 
-def add_seed_server(servers: Servers, limits: Limits) -> None:
+def kernel_servers(
+    targets: Mapping[str, Any],
+    folder: Path,
+    limits: Limits,
+    coverage: Mapping[str, Sequence[str]] | None = None,
+    scripts: bool = True,
+) -> Servers:
+    """The fork servers for kernel targets, not started yet. ``scripts``: programs that only TVM can hold are made or
+    interpreted too, for which there is a server of its own if any of the targets takes them."""
+    servers = Servers(
+        targets, folder, limits, coverage, preload=running.PRELOAD, variable=running.TARGETS, making=MAKING
+    )  # fmt: skip
+    if scripts and any(target.scripts for target in targets.values()):
+        _add_seed_server(servers, limits)
+    return servers
+
+
+def _add_seed_server(servers: Servers, limits: Limits) -> None:
     """Add the fork server in which programs that only TVM can hold are made and interpreted."""
     environment = {"HOME": str(servers.scratch / "home"), "TMPDIR": str(servers.scratch / "tmp")}
     servers.servers[seeds.SERVER] = ForkServer(
@@ -92,13 +110,8 @@ class KernelRunner(Runner):
 
     def make_servers(self, limits: Limits) -> Servers:
         coverage = chosen({target.family for target in self.targets.values()}, self.settings.coverage)
-        servers = Servers(
-            self.targets, self.folder, limits, coverage,
-            preload=running.PRELOAD, variable=running.TARGETS, making=MAKING,
-        )  # fmt: skip
-        if self._scripts() and LoopSettings.from_data(self.settings.loop).seeds:
-            add_seed_server(servers, limits)
-        return servers
+        wanted = bool(LoopSettings.from_data(self.settings.loop).seeds)
+        return kernel_servers(self.targets, self.folder, limits, coverage, scripts=wanted)
 
     def _scripts(self) -> bool:
         return any(target.scripts for target in self.targets.values())
