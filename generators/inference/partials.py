@@ -104,8 +104,9 @@ def partials(
     trials: Iterable[tuple[Call, Any, str, str]],
     names_of: Callable[[Call], Sequence[str]],
     fixed: Callable[[str, int], bool] = is_fixed,
-) -> dict[Structure, Partial]:
-    """Partial operators of trials ``(call, outputs, error, values)`` of one function, in the order of their first."""
+) -> dict[str, Partial]:
+    """Partial operators of trials ``(call, outputs, error, values)`` of one function, by the texts of their structures,
+    in the order of their first. (Structures with lists or slices among their arguments cannot be hashed.)"""
     found: dict[str, Partial] = {}
     for call, outputs, error, note in trials:
         structure, values, dtypes = structure_of(call, names_of(call), fixed)
@@ -116,7 +117,7 @@ def partials(
         if partial is None:
             partial = found[structure.text] = Partial(structure)
         take(partial, row, outputs)
-    return {item.structure: item for item in found.values()}
+    return found
 
 
 def take(partial: Partial, row: Row, outputs: Any) -> bool:
