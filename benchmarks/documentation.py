@@ -4,16 +4,17 @@
 
 Prints one JSON object: ``validation`` has precision and recall of cross-validation by API and by family of operators
 for each way to learn, beside the published figures of DocTer; ``torch`` how many documented parameters got
-constraints and how
-long that took, with the agreement with schemas and OpInfo and the worst conflicts; with ``--campaign``, what
-conforming and violating calls find, against as many calls without constraints (``augmented``: valid calls changed at
-random).
+constraints and how long
+that took, with the agreement with schemas and OpInfo and the worst conflicts; with ``--campaign``, what
+conforming and violating calls find, against as many calls without constraints: ``types`` draws arguments by the types
+of schemas alone, ``records`` changes valid calls at random.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from collections import Counter
@@ -66,14 +67,24 @@ def measure_torch(opinfo: bool) -> dict[str, Any]:
     }
 
 
-def measure_campaign(count: int, compiled: int, seconds: float | None) -> dict[str, Any]:
-    """Calls by documentation, and as many without it."""
-    from misfold.fuzz.documentation import run
+#: Calls that each side gets of a campaign's: what a compile costs decides.
+SIDES = {"aot_eager": 500, "onnxruntime": 500, "misfold": 150, "tvm": 100, "inductor": 40}
 
-    options: dict[str, Any] = {"count": count, "seed": 0, "jobs": 2, "backends": ("aot_eager",), "compiled": compiled}
-    with_them = run(["torch"], ratio=0.5, seconds=seconds, **options)
-    without = run(["torch"], ratio=0.5, seconds=seconds, constrained=False, **options)
-    return {"documentation": with_them.to_data(), "unconstrained": without.to_data()}
+
+def measure_campaign(count: int, scale: float, seconds: float | None) -> dict[str, Any]:
+    """Calls by documentation, and as many without it, side by side."""
+    from misfold.fuzz.documentation import SOURCES, run
+
+    sides = {name: max(int(number * scale), 1) for name, number in SIDES.items()}
+    results = {}
+    for source in SOURCES:
+        result = run(["torch"], ratio=0.5, count=count, seed=0, jobs=2, sides=sides, seconds=seconds, source=source)
+        results[source] = result
+        print(f"{source}: {result.measures()}, {result.seconds:.0f} s", file=sys.stderr, flush=True)
+    return {
+        "side_by_side": {source: result.measures() for source, result in results.items()},
+        "full": {source: result.to_data() for source, result in results.items()},
+    }
 
 
 def main() -> None:
@@ -82,9 +93,11 @@ def main() -> None:
     parser.add_argument("--sample", type=Path, help="the annotated sample; without it nothing is validated")
     parser.add_argument("--ways", default="runs", help="ways to learn, with commas between: runs, gaps, mined")
     parser.add_argument("--no-opinfo", action="store_true", help="leave out OpInfo, which takes 10 s to import")
-    parser.add_argument("--campaign", action="store_true", help="make calls, eager and compiled")
-    parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--compiled", type=int, default=400)
+    parser.add_argument(
+        "--campaign", action="store_true", help="make calls, eager and compiled, and measure nothing else"
+    )
+    parser.add_argument("--count", type=int, default=3000)
+    parser.add_argument("--scale", type=float, default=1.0, help="times the calls that each compared side gets")
     parser.add_argument("--seconds", type=float, help="ends each campaign's compiled part")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -94,9 +107,10 @@ def main() -> None:
     result: dict[str, Any] = {}
     if arguments.sample is not None:
         result["validation"] = measure_validation(arguments.sample, tuple(arguments.ways.split(",")))
-    result["torch"] = measure_torch(not arguments.no_opinfo)
-    if arguments.campaign:
-        result["campaign"] = measure_campaign(arguments.count, arguments.compiled, arguments.seconds)
+    if not arguments.campaign:
+        result["torch"] = measure_torch(not arguments.no_opinfo)
+    else:
+        result["campaign"] = measure_campaign(arguments.count, arguments.scale, arguments.seconds)
     print(json.dumps(result, default=str))
 
 

@@ -122,8 +122,21 @@ def fuzz(
     compiled: Annotated[int, typer.Option("--compiled", min=0, help="How many of them to compile as well.")] = 400,
     backend: Annotated[
         list[str] | None,
-        typer.Option("--backend", help="Backend of torch.compile: eager, aot_eager, inductor, misfold."),
+        typer.Option(
+            "--backend",
+            metavar="NAME[=COUNT]",
+            help="Sides to compare with: eager, aot_eager, inductor, misfold (torch.compile), onnxruntime, tvm."
+            " COUNT is for this side what --compiled is for all.",
+        ),
     ] = None,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            help="documentation; or, for comparison: types (of schemas), records (changed at random).",
+        ),
+    ] = "documentation",
+    seconds: Annotated[float | None, typer.Option("--seconds", help="End the compared part after so long.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides every call.")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Workers.")] = 2,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for a script of each finding.")] = None,
@@ -134,19 +147,16 @@ def fuzz(
     Reports crashes, hangs and calls that eager and compiled torch disagree about, and statements of the documentation
     that eager torch contradicts. Exit status 1 if there are any.
     """
-    from misfold.generators.documentation.trying import BACKENDS
+    from ..documentation import SOURCES, run
 
-    from ..documentation import run
-
-    backends = tuple(backend or ("aot_eager",))
-    for name in backends:
-        if name not in BACKENDS:
-            raise UsageError(f"unknown backend {name!r} (allowed: {', '.join(BACKENDS)})")
+    sides = _sides(backend or ["aot_eager"], compiled)
+    if source not in SOURCES:
+        raise UsageError(f"unknown source of calls {source!r} (allowed: {', '.join(SOURCES)})")
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as bar:
         task = bar.add_task("reading documentation", total=None)
         result = run(
-            names or ["torch"], ratio=ratio, count=count, seed=seed, jobs=jobs, backends=backends, compiled=compiled,
-            progress=lambda stage, done, total: bar.update(task, description=stage, completed=done,
+            names or ["torch"], ratio=ratio, count=count, seed=seed, jobs=jobs, sides=sides, source=source,
+            seconds=seconds, progress=lambda stage, done, total: bar.update(task, description=stage, completed=done,
             total=total or None),
         )  # fmt: skip
     if output is not None:
@@ -156,6 +166,24 @@ def fuzz(
     else:
         _print(result, seed)
     raise typer.Exit(1 if result.differences or result.inconsistencies else 0)
+
+
+def _sides(given: list[str], compiled: int) -> dict[str, int]:
+    """Sides with the number of calls that each gets."""
+    from misfold.generators.documentation.sides import SIDES, TARGETS
+    from misfold.targets import registry
+
+    found: dict[str, int] = {}
+    for text in given:
+        name, equals, number = text.partition("=")
+        if name not in SIDES:
+            raise UsageError(f"unknown backend {name!r} (allowed: {', '.join(SIDES)})")
+        if equals and not number.isdigit():
+            raise UsageError(f"--backend {text}: {number!r} is no number of calls")
+        if name in TARGETS and (reason := registry.get(name).missing()):
+            raise UsageError(f"{name} cannot run here: {reason}")
+        found[name] = int(number) if equals else compiled
+    return found
 
 
 def _write_scripts(folder: Path, result: Any) -> None:
@@ -171,21 +199,26 @@ def _write_scripts(folder: Path, result: Any) -> None:
 def _print(result: Any, seed: int) -> None:
     console = make_console()
     for item in result.differences.values():
-        console.print(f"[red]{item.kind}[/red] {item.backend}: {escape(item.call)}  (seen {item.seen}×)")
+        elements = f" on {item.draw} elements" if item.draw else ""
+        others = f" and {len(item.apis) - 1} more operators" if len(item.apis) > 1 else ""
         console.print(
-            f"    eager {escape(item.eager or 'accepted')}; compiled {escape(item.compiled)}\n    "
-            f"{escape(item.statement)}"
+            f"[red]{item.kind}[/red] {item.backend}: {escape(item.call)}{elements}  (seen {item.seen}×{others})"
         )
+        told = "" if item.backend == "eager" else f"; {item.backend} {escape(item.compiled or 'accepts')}"
+        console.print(f"    eager {escape(item.eager or 'accepts')}{told}\n    {escape(item.statement)}")
     for item in result.inconsistencies:
         console.print(f"[yellow]{item.kind}[/yellow] {escape(item.what)}  ({len(item.apis)} APIs, {item.calls} calls)")
         console.print(f"    {escape(item.location)}: {escape(item.quote[:160])}")
     console.print(
         f"{result.documented} documented parameters, {result.operators} operators with calls, "
-        f"{sum(result.counts.values())} calls: "
+        f"{sum(result.counts.values())} calls of {len(result.called)}: "
         + ", ".join(f"{count} {name}" for name, count in sorted(result.counts.items()))
     )
     if result.compiled:
-        console.print("compiled: " + ", ".join(f"{count} {name}" for name, count in result.compiled.most_common()))
+        console.print(
+            f"{len(result.compiled_apis)} operators compared: "
+            + ", ".join(f"{count} {name}" for name, count in sorted(result.compiled.items()))
+        )
     console.print(
         f"{len(result.differences)} differences, {len(result.inconsistencies)} contradicted statements; "
         f"{result.seconds:.0f} s, seed {seed}"

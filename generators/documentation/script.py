@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from misfold.programs.arguments import Argument, Symbol
@@ -9,9 +10,7 @@ from misfold.programs.types import TensorType
 
 from ..traces.call import Call
 
-_HEAD = '''import inspect
-
-import torch
+_HEAD = '''import torch
 
 
 def tensor(dtype, *shape):
@@ -24,6 +23,19 @@ def tensor(dtype, *shape):
     if len(shape) > 1 and shape[-1] == shape[-2]:
         values = values + torch.eye(shape[-1]) * shape[-1]
     return values.to(dtype)
+'''
+
+
+_WILD = '''
+
+def wild(dtype, *shape):
+    """Values from a normal distribution, integers from 1 to 97."""
+    generator = torch.Generator().manual_seed(1)
+    if dtype.is_floating_point:
+        return torch.randn(shape, generator=generator).to(dtype)
+    if dtype == torch.bool:
+        return torch.arange(torch.Size(shape).numel()).reshape(shape) % 2 == 1
+    return torch.randint(1, 98, shape, generator=generator).to(dtype)
 '''
 
 
@@ -83,16 +95,72 @@ def default(title: str, quote: str, location: str, api: str, name: str, document
     )
 
 
-def difference(call: Call, backend: str) -> str:
-    """A script that ends with status 1 if eager and compiled torch do not agree on whether a call is allowed."""
+def difference(call: Call, side: str, wild: bool = False) -> str:
+    """A script that ends with status 1 if eager torch and another side do not agree on whether a call is allowed.
+
+    ``side`` is a backend of ``torch.compile``, or a target, whose own source for reproducers is put in. With ``wild``
+    the elements are those of the draw ``WIDE``.
+    """
+    from misfold.targets import registry
+    from misfold.targets.protocol import Unsupported
+
+    from .sides import TARGETS, graph_of
+
+    names = [f"x{index}" for index in range(len(list(call.tensors())))]
+    made = iter(names)
+    placed = Call(
+        call.function,
+        tuple(_named(item, made) for item in call.args),
+        tuple((key, _named(value, made)) for key, value in call.kwargs),
+    )
+    safe = ", ".join(map(expression, call.tensors()))
+    inputs = safe.replace("tensor(", "wild(") if wild else safe
+    body = f"    return {statement(placed)}\n"
+    compiling = (
+        f"\n\ndef compile_program(program, inputs):\n    function = torch.compile(program, backend={side!r})\n"
+        "    return lambda tensors: function(*tensors)\n"
+    )
+    if side in TARGETS:
+        try:
+            graph = graph_of(call)
+        except Unsupported:
+            return f"# {call.text()} is no program for {side}\n"
+        target = registry.get(side)
+        compiling = target.script(graph, target.pipelines()[0]) or ""
+        unpack = graph.nodes[0].unpack if graph.nodes else False
+        body = f"    result = {statement(placed)}\n    return {'tuple(result)' if unpack else '(result,)'}\n"
     return (
-        f"{_HEAD}\n\ndef program():\n    return {statement(call)}\n\n\ndef attempt(function):\n    try:\n       "
-        f" function()\n"
+        f"import io\nimport os\n{_HEAD}{_WILD if wild else ''}\n{compiling}\n\n"
+        f"def program({', '.join(names)}):\n{body}\n\n"
+        "def inputs():\n"
+        f"    return [{inputs}]\n\n\ndef samples():\n    return [{safe}]\n\n\n"
+        "def attempt(function):\n    try:\n        function()\n"
         '    except Exception as error:\n        return f"refused: {type(error).__name__}: '
         '{str(error)[:200]}"\n    return "accepted"\n\n\n'
-        f"eager = attempt(program)\ncompiled = attempt(torch.compile(program, backend={backend!r}))\n"
-        'print("eager:   ", eager)\nprint("compiled:", compiled)\nraise SystemExit(eager[:8] != compiled[:8])\n'
+        "eager = attempt(lambda: program(*inputs()))\n"
+        'print("eager:   ", eager)\n'
+        f"compiled = attempt(lambda: compile_program(program, samples())(inputs()))\n"
+        'print("compiled:", compiled)\nraise SystemExit(eager[:8] != compiled[:8])\n'
     )
+
+
+class _Name(str):
+    """An argument that prints as a name."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _named(item: Argument, names: Iterator[str]) -> Argument:
+    if isinstance(item, TensorType):
+        return _Name(next(names))
+    if isinstance(item, tuple):
+        return tuple(_named(part, names) for part in item)
+    if isinstance(item, list):
+        return [_named(part, names) for part in item]
+    return item
 
 
 def _comment(title: str, quote: str, location: str) -> str:

@@ -11,11 +11,12 @@ from ..records import RecordBase
 from ..traces.call import Call
 from ..traces.changes import change
 from ..traces.labelling import Labeller
-from .calls import Bound, drawn, recorded
+from .calls import Bound, drawn, is_operator, recorded
 from .facts import Constraints, Fact
 from .probes import CONFORMING, RANDOM, VIOLATING, Change, Probe, probes, several
 from .readers.modules import Documentation
 from .rules import Rules
+from .schemas import drawn_by_types
 
 # Calls tried from constraints alone for an operator without records.
 _DRAWN = 8
@@ -93,7 +94,7 @@ def plan(items: Iterable[Surveyed], ratio: float, most: int, seed: int) -> Itera
 
     ``ratio`` is the share of violating ones, a tenth of which break two statements at once.
     """
-    queues = [(item, _probes(item, ratio, Random(f"{seed} {item.api}"))) for item in items]
+    queues = [(item, _probes(item, ratio, Random(f"{seed} {item.api}"))) for item in shuffled(items, seed)]
     made = 0
     while queues and made < most:
         left = []
@@ -109,9 +110,38 @@ def plan(items: Iterable[Surveyed], ratio: float, most: int, seed: int) -> Itera
         queues = left
 
 
+def shuffled(items: Iterable[Surveyed], seed: int) -> list[Surveyed]:
+    """Operators in an order of their own, so that a budget that ends early has met functions and methods alike."""
+    return sorted(items, key=lambda item: Random(f"{seed} {item.api} order").random())
+
+
+def plan_by_types(items: Iterable[Surveyed], most: int, seed: int) -> Iterator[tuple[Surveyed, Probe]]:
+    """What ``plan`` is measured against: arguments drawn by the types of schemas alone, operators in turn."""
+    nothing = Fact("none", "", "no statement")
+    queues = [
+        (item, drawn_by_types(item.api, Random(f"{seed} {item.api}")))
+        for item in shuffled(items, seed)
+        if is_operator(item.api)
+    ]
+    made = 0
+    while queues and made < most:
+        left = []
+        for item, queue in queues:
+            call = next(queue, None)
+            if call is None:
+                continue
+            left.append((item, queue))
+            made += 1
+            yield item, Probe(call, RANDOM, call, (Change("", nothing, "drawn by types", None),))
+            if made >= most:
+                return
+        queues = left
+
+
 def plan_unconstrained(items: Iterable[Surveyed], most: int, seed: int) -> Iterator[tuple[Surveyed, Probe]]:
-    """What ``plan`` is measured against: the same valid calls, changed at random without looking at documentation."""
-    ready = [(item, Random(f"{seed} {item.api}"), set[Call]()) for item in items]
+    """What ``plan`` is measured against too: the same valid calls, changed at random without looking at
+    documentation."""
+    ready = [(item, Random(f"{seed} {item.api}"), set[Call]()) for item in shuffled(items, seed)]
     nothing = Fact("none", "", "no statement")
     made = attempts = 0
     # Calls without anything to change would be asked for ever.

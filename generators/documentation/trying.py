@@ -1,35 +1,39 @@
-"""Inside a worker: a call is made by eager torch and through ``torch.compile``, and what either does is told as
-data."""
+"""Inside a worker: a call is made by eager torch and on other sides, and what each does is told as data.
+
+Every call is made with two draws of elements: small ones that suit nearly everything, and wild ones, which as indices
+point out of bounds and as probabilities are none. What is compiled is compiled once.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import warnings
+from functools import partial
 from typing import Any
 
 import torch
 
-from misfold.programs.types import TensorType
-from misfold.targets.dynamo import CountingBackend
-
-from ..traces.arguments import leaves
+from ..collect.domains import UNCHECKED
 from ..traces.call import Call
-from ..traces.drawing import SAFE, tensor
-from ..traces.errors import normal_error
-from ..traces.executing import Unrepresentable, callable_of, concrete, output_data
+from ..traces.drawing import SAFE, WIDE
+from ..traces.executing import callable_of, concrete
+from .sides import BACKENDS, SIDES, by_target, by_torch, outcome
 
-BACKENDS = ("eager", "aot_eager", "inductor", "misfold")
+__all__ = ["BACKENDS", "SIDES", "prepare", "serve"]
 
 
 def prepare() -> None:
     """Done once in the fork server: imports, and a first compile, which takes seconds."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    import torch._dynamo.config as config
+    # Refused calls are what is asked for here; a traceback of each would be megabytes.
+    logging.getLogger("torch").setLevel(logging.CRITICAL)
     import torch._functorch.config as functorch
     import torch._inductor.config as inductor
 
-    config.run_gc_after_compile = False
+    from misfold.targets.dynamo import save_time
+
+    save_time()
     functorch.enable_autograd_cache = False
     inductor.compile_threads = 1
     inductor.fx_graph_cache = False
@@ -37,65 +41,31 @@ def prepare() -> None:
     torch._dynamo.reset()
 
 
-def _outcome(run: Any) -> tuple[str, Any]:
-    """Normalised error, and output types. Values are the campaign's business: what is compared here is acceptance."""
-    try:
-        result = run()
-    except MemoryError:
-        return "MemoryError", None
-    except Exception as error:
-        return normal_error(type(error).__name__, str(error)) or type(error).__name__, None
-    try:
-        return "", output_data(result)
-    except Unrepresentable as reason:
-        return "", str(reason)
+def draws_of(call: Call) -> tuple[int, ...]:
+    """The draws that a call is made with. Where eager torch trusts integers, wild ones would corrupt memory."""
+    kinds = list(call.tensors())
+    trusting = call.function.rpartition(".")[2].rstrip("_") in UNCHECKED
+    if not kinds or (trusting and any(not kind.dtype.is_float for kind in kinds)):
+        return (SAFE,)
+    return (SAFE, WIDE)
 
 
 def serve(data: dict[str, Any]) -> dict[str, Any]:
-    """``{"call", "backends"}`` to ``{"eager": [error, outputs], "compiled": {backend: [error, outputs, graphs,
-    runs]}}``."""
+    """``{"call", "sides"}`` to ``{"draws", "eager": results, "sides": {side: {"results", "graphs", "runs"}}}``.
+
+    ``results`` has, for each draw, the normalised error and the types of the outputs.
+    """
     call = Call.from_data(data["call"])
-    function = callable_of(call.function)
+    function, draws = callable_of(call.function), draws_of(call)
 
-    def eager() -> Any:
-        args = [concrete(item, SAFE) for item in call.args]
-        return function(*args, **{key: concrete(item, SAFE) for key, item in call.kwargs})
+    def eager(draw: int) -> Any:
+        args = [concrete(item, draw) for item in call.args]
+        torch.manual_seed(0)
+        return function(*args, **{key: concrete(item, draw) for key, item in call.kwargs})
 
-    torch.manual_seed(0)
-    error, outputs = _outcome(eager)
-    compiled = {backend: _compiled(call, function, backend) for backend in data["backends"]}
-    return {"eager": [error, outputs], "compiled": compiled}
-
-
-def _compiled(call: Call, function: Any, backend: str) -> list[Any]:
-    import torch._dynamo
-
-    torch._dynamo.reset()
-    kinds = [
-        leaf for item in (*call.args, *(v for _, v in call.kwargs)) for leaf in leaves(item) if type(leaf) is TensorType
-    ]
-
-    def program(tensors: list[torch.Tensor]) -> Any:
-        waiting = iter(tensors)
-        args = [_placed(item, waiting) for item in call.args]
-        return function(*args, **{key: _placed(item, waiting) for key, item in call.kwargs})
-
-    counting = CountingBackend(torch._dynamo.lookup_backend(backend))
-    compiled = torch.compile(program, backend=counting)
-    torch.manual_seed(0)
-    with contextlib.redirect_stderr(None):
-        error, outputs = _outcome(lambda: compiled([tensor(kind, SAFE) for kind in kinds]))
-    return [error, outputs, counting.graphs, counting.runs]
-
-
-def _placed(item: Any, waiting: Any) -> Any:
-    """An argument with tensors taken one after another, written so that torch.compile can follow it."""
-    if isinstance(item, TensorType):
-        return next(waiting)
-    if isinstance(item, tuple):
-        return tuple([_placed(part, waiting) for part in item])
-    if isinstance(item, list):
-        return [_placed(part, waiting) for part in item]
-    if isinstance(item, slice):
-        return slice(item.start, item.stop, item.step)
-    return concrete(item, SAFE)
+    results = [outcome(partial(eager, draw)) for draw in draws]
+    found = {
+        side: by_torch(call, side, draws) if side in BACKENDS else by_target(call, side, draws)
+        for side in data["sides"]
+    }
+    return {"draws": list(draws), "eager": results, "sides": found}

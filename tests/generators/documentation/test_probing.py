@@ -21,7 +21,6 @@ from misfold.generators.documentation.readers.modules import Documentation
 from misfold.generators.documentation.readers.signatures import Signature
 from misfold.generators.documentation.script import behaviour
 from misfold.generators.documentation.survey import resolved, surveyed
-from misfold.generators.documentation.trying import serve
 from misfold.generators.traces.call import Call
 from misfold.programs.types import TensorType
 
@@ -142,11 +141,3 @@ def test_a_script_shows_the_contradiction(tmp_path):
     path.write_text(behaviour("title", "must be positive", "here", Call(API, (TENSOR, TENSOR)), call, False))
     found = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
     assert found.returncode == 1 and "CONTRADICTS" in found.stdout
-
-
-def test_eager_and_compiled_are_compared():
-    good = serve({"call": Call("torch.add", (TENSOR, TENSOR)).to_data(), "backends": ["eager"]})
-    assert good["eager"] == ["", "float32[2, 3]"]
-    assert good["compiled"]["eager"] == ["", "float32[2, 3]", 1, 1]
-    bad = serve({"call": Call("torch.add", (TENSOR, TensorType.of("float32", (7,)))).to_data(), "backends": []})
-    assert bad["eager"][0].startswith("RuntimeError")
