@@ -24,9 +24,11 @@ def infer(
     labeller: Labeller,
     options: Options | None = None,
     count_calls: Callable[[int], None] | None = None,
+    alike: Callable[[str], Iterable[Rule]] = lambda function: (),
 ) -> Iterator[tuple[str, list[Rule]]]:
     """The rules of each operator, in the order in which they are done. What is inferred for an operator depends on its
-    records and the seed alone, except that searches with a time limit find more on an idle machine.
+    records and the seed alone, except that searches with a time limit find more on an idle machine. ``alike`` gives
+    rules of functions that may be the same under another name, as far as they are known by then.
 
     Raises:
         TargetError: no worker can be had.
@@ -58,7 +60,7 @@ def infer(
                     exhausted = True
                     break
                 function, trials = following
-                search = infer_operator(function, trials, options)
+                search = infer_operator(function, trials, options, alike(function))
                 rules = advance(function, search, None)
                 if rules is not None:
                     yield function, rules

@@ -49,6 +49,8 @@ class Learner:
         structure = partial.structure
         self.partial = partial
         self.model = Model(reason="not learnt")
+        #: whether the model was supposed rather than learnt
+        self.supposed = False
         self._hints = hints
         self._rng = np.random.default_rng(seed)
         self._symbols = structure.symbols
@@ -59,6 +61,11 @@ class Learner:
         )
         self._known: dict[tuple[_Key, int, int], Expression] = {}
         self._failures: dict[tuple[_Key, int, int], int] = {}
+
+    def suppose(self, cases: tuple[Case, ...], constraints: tuple[Constraint, ...]) -> None:
+        """Take a model from elsewhere until ``learn`` is called."""
+        self.model = Model(cases, constraints)
+        self.supposed = True
 
     def learn(self, effort: int = 2) -> Model:
         """Learn from the rows that there are now. Raises nothing: a failure is the model's ``reason``."""

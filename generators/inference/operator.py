@@ -78,11 +78,12 @@ Labels = Sequence[Label]
 
 
 def infer_operator(
-    function: str, trials: Iterable[tuple[Call, Any, str, str]], options: Options
+    function: str, trials: Iterable[tuple[Call, Any, str, str]], options: Options, alike: Iterable[Rule] = ()
 ) -> Generator[list[Call], Labels, list[Rule]]:
     """The rules for one function from ``(call, outputs, error, values)``; yields calls, is sent their labels.
 
-    Rules come most general first: by the number of valid records.
+    ``alike`` are rules of functions that may be this one under another name: where one of the same structure foresees
+    all calls, nothing is searched for. Rules come most general first: by the number of valid records.
     """
     rng = random_for(options.seed, function)
     hints = Hints()
@@ -111,9 +112,27 @@ def infer_operator(
         assert rule is not None
         # What is refused for its element types says nothing about sizes.
         work.partial.invalid = [row for row in work.partial.invalid if rule.accepts(row.dtypes)]
+    _suppose(works, alike)
     yield from _rounds(works, options)
     rules = yield from _checked(works, options)
     return rules
+
+
+def _suppose(works: Iterable[_Work], alike: Iterable[Rule]) -> None:
+    """Let rules of other names be the first guess; whether they are right, calls will tell."""
+    known: dict[str, Rule] = {}
+    for rule in alike:
+        if rule.usable:
+            known.setdefault(_arguments(rule.structure), rule)
+    for work in works:
+        found = known.get(_arguments(work.partial.structure))
+        if found is not None and not work.partial.dynamic:
+            work.learner.suppose(found.cases, found.constraints)
+
+
+def _arguments(structure: Structure) -> str:
+    """A structure's text without the function's name."""
+    return structure.text[len(structure.function) :]
 
 
 def _trim(partial: Partial, limit: int, rng: random.Random) -> None:
@@ -226,6 +245,8 @@ def _rounds(works: Sequence[_Work], options: Options) -> Generator[list[Call], L
             mine = by_work.get(id(work), [])
             if turn and not work.done and not _foreseen(work, mine):
                 surprised.add(id(work))
+            if not turn and work.learner.supposed:
+                work.done = _foreseen(work, [*mine, *work.partial.valid, *work.partial.invalid])
         for work, row in answers:
             _absorb(work, row)
         for work in works:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from misfold.programs.errors import UsageError
 from misfold.programs.hashing import text_hash
 
-from ..rules.base import operator_data
+from ..rules.base import operator_data, parse_operator
 from ..rules.rule import Rule
 from ..traces.labelling import Labeller
 from .infer import infer
@@ -79,16 +79,32 @@ def infer_all(
     Raises:
         TargetError: no worker can be had.
     """
+
+    def alike(function: str) -> Iterator[Rule]:
+        """Rules of functions with the same last name: methods and name spaces repeat most of torch."""
+        last = _last(function)
+        for name in by_last.get(last, ()):
+            if name != function and name in work.done:
+                yield from parse_operator(json.dumps(work.done[name]).encode(), name)
+
+    by_last: dict[str, list[str]] = {}
+    for name in material:
+        by_last.setdefault(_last(name), []).append(name)
     # Functions first, methods and what writes in place behind them: what is there after a while serves most.
     names = sorted(material, key=lambda name: (name.startswith("torch.Tensor."), name.endswith("_"), name))
     todo = [(name, material[name]) for name in names if name not in work.done]
-    results: Iterable[tuple[str, list[Rule]]] = infer(todo, labeller, options, count_calls)
+    results: Iterable[tuple[str, list[Rule]]] = infer(todo, labeller, options, count_calls, alike)
     for function, rules in results:
         if rules:
             work.add(function, operator_data(rules))
         if progress is not None:
             progress(function, len(work.done), len(material))
     return {name: work.done[name] for name in material if name in work.done}
+
+
+def _last(function: str) -> str:
+    """``add`` of ``torch.Tensor.add_``."""
+    return function.rpartition(".")[2].rstrip("_")
 
 
 def work_key(material: Material, options: Options, version: str) -> dict[str, Any]:
