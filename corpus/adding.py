@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -35,6 +36,12 @@ def range_of(text: str) -> Mapping[str, str]:
     except InvalidRequirement:
         raise UsageError(f'{text!r} is no package with a version range; write it as in "torch>=2.13,<2.14"') from None
     return {found.name: str(found.specifier)}
+
+
+def from_here(system: Any) -> Mapping[str, str]:
+    """From the installed version of a target's own package on, as versions of an expectation; none where it names no
+    package."""
+    return {package: f">={version.partition('+')[0]}" for package, version in list(system.versions().items())[:1]}
 
 
 def expectation_of(observed: Observation, target: str, versions: Mapping[str, str]) -> Expectation:
@@ -74,8 +81,7 @@ def add_entry(
             raise UsageError(f"{entry.name} on {name}: {RUNS} runs differ: {words}; a regression case must be stable")
         if seen[0].result not in RESULTS:
             raise UsageError(f"{entry.name} on {name}: nothing can be said: {seen[0].explanation}")
-        package, version = next(iter(system.versions().items()))
-        expectations.append(expectation_of(seen[0], name, versions or {package: f">={version.partition('+')[0]}"}))
+        expectations.append(expectation_of(seen[0], name, versions or from_here(system)))
     if not any(one.fails for one in expectations):
         raise UsageError(f"{entry.name}: no target fails ({', '.join(targets)})")
     same = next((file for file in _files(folder) if read_entry(file).case.hash == entry.case.hash), None)

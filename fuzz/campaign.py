@@ -30,12 +30,14 @@ from .coverage.sources import watched
 from .examine import REFERENCE, Examiner
 from .investigate import Investigator
 from .lane import Lane, Stopped
+from .papers import waiting
 from .settings import BLOCK, Settings
 from .store import Bug, Campaign, Finding, Store
 from .tally import Tally
 
-# Seconds that confirming findings may go on after the campaign's time is over.
-GRACE = 60.0
+# Without a budget of its own, what triage has left to do after the campaign's time may take half of that time more: one
+# finding takes about a minute to reduce and localise, so never less than one, and no more than an hour.
+TRIAGE_SHARE, TRIAGE_LEAST, TRIAGE_MOST = 0.5, 60.0, 3600.0
 # Seconds that blocks under way may take to finish after the campaign's time is over; later they are dropped, and made
 # again when the campaign is resumed.
 FINISH = 20.0
@@ -167,6 +169,8 @@ class Stop:
     def __init__(self) -> None:
         self.signals = 0
         self.ended: float | None = None
+        #: When triage is over, after the last block; None as long as nothing bounds it.
+        self.until: float | None = None
 
     def on_signal(self, _number: int, _frame: Any) -> None:
         self.signals += 1
@@ -181,6 +185,14 @@ class Stop:
         """A user wants it to stop."""
         return self.signals > 0
 
+    def triage_for(self, seconds: float) -> None:
+        """A lane's blocks are over: triage may go on for so long. The last lane that says so decides."""
+        self.until = time.monotonic() + seconds
+
+    def enough(self) -> bool:
+        """Nothing more is to be triaged; what is under way is left for another run."""
+        return self.soon() or (self.until is not None and time.monotonic() > self.until)
+
     def cut(self) -> bool:
         """Blocks under way are to be dropped."""
         return self.soon() or (self.ended is not None and time.monotonic() > self.ended + FINISH)
@@ -191,15 +203,21 @@ class Stop:
 
 
 class Runner:
-    """A campaign that is running. ``run`` blocks until it is over; ``tally`` may be read meanwhile."""
+    """A campaign that is running. ``run`` blocks until it is over; ``tally`` may be read meanwhile.
 
-    def __init__(self, folder: Path, settings: Settings, grace: float = GRACE):
-        self.folder, self.settings, self.grace = folder, settings, grace
+    ``grace`` bounds triage after the campaign's time, in seconds, in place of what the settings say. ``only_triage``:
+    no further case is made.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Settings, grace: float | None = None, *, only_triage: bool = False
+    ):  # fmt: skip
+        self.folder, self.settings, self.grace, self.only_triage = folder, settings, grace, only_triage
         self.targets = self.find_targets(settings.targets)
         self.tally = Tally(settings.targets)
         self.stop = Stop()
         self.pending: deque[Finding] = deque()
-        self.unverified: deque[Bug] = deque()
+        self.unwritten: deque[Bug] = deque()
         self.reached: Reached | None = None
         self.knowledge = Knowledge()
         self.cases_before = 0
@@ -214,6 +232,8 @@ class Runner:
         self.store = Store(self.folder, create=True)
         self.versions = collect_versions(self.targets)
         known = self.store.campaign()
+        if known is None and self.only_triage:
+            raise StoreError(f"{self.folder}: no campaign was begun here; start it with: misfold run")
         if known is None:
             known = self.store.begin(self.settings.seed, self.settings.to_data(), self.versions, time.time())
         else:
@@ -228,7 +248,7 @@ class Runner:
         self.resumed = bool(self.done)
         self.cases_before = self.store.number_of_cases(known)
         self.pending.extend(finding for finding in self.store.findings() if finding.status == "new")
-        self.unverified.extend(bug for bug in self.store.bugs() if bug.script == "not run")
+        self.unwritten.extend(waiting(self.store).bugs)
         self.next_block = 0
 
     def run(self, watch: Callable[[Runner], None]) -> None:
@@ -294,7 +314,19 @@ class Runner:
         since, self._accounted = self._accounted, time.monotonic()
         self.store.add_seconds(self.campaign, self._accounted - since)
 
+    def triage_seconds(self) -> float:
+        """How long triage may go on after the last block."""
+        if self.grace is not None:
+            return self.grace if self.stop.ended else float("inf")
+        if self.settings.triage_time is not None:
+            return self.settings.triage_time
+        if self.settings.time is None or not self.stop.ended:
+            return float("inf")
+        return min(max(TRIAGE_SHARE * self.settings.time, TRIAGE_LEAST), TRIAGE_MOST)
+
     def _block(self) -> int | None:
+        if self.only_triage:
+            return None
         with self._numbers:
             while self.next_block in self.done:
                 self.next_block += 1
@@ -315,9 +347,9 @@ class Runner:
                     break
                 with suppress(Stopped):
                     lane.block(block, self.settings.count)
-            # What is left to confirm: all of it after a count, as long as the grace lasts after a time.
-            until = time.monotonic() + (self.grace if self.stop.ended else float("inf"))
-            while (self.pending or self.unverified) and not self.stop.soon() and time.monotonic() < until:
+            # What is left to triage: all of it after a count, within the budget after a time.
+            self.stop.triage_for(self.triage_seconds())
+            while (self.pending or self.unwritten) and not self.stop.enough():
                 lane.triage(1.1, once=True)
         except BaseException as error:
             self.errors.append(error)
@@ -344,7 +376,7 @@ class Runner:
         """A lane with its own workers."""
         examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)
         investigator = Investigator(
-            self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
+            self.store, self.campaign, examiner, self.versions, time.time, self.unwritten, self.stop.enough
         )
         return Lane(
             self.settings, self.store, self.campaign, examiner, investigator,

@@ -29,6 +29,7 @@ from .commands import (
     run,
     summary,
     tracing,
+    triaging,
     verify,
     versions,
 )
@@ -51,6 +52,7 @@ for module in (
     reporting,
     summary,
     rechecking,
+    triaging,
     replay,
     reducing,
     inspection,

@@ -17,7 +17,7 @@ from misfold.targets.outcome import Failure, Outcome
 from misfold.triage.known.issues import Call, Failing
 from misfold.triage.known.knowing import Knowledge, calls_of
 from misfold.triage.reduce.search import Bounds
-from misfold.triage.script import describe, export_script, run_script
+from misfold.triage.script import describe, export_script
 from misfold.triage.signature import SPOKEN, error_signature, node_patterns, silent_signature, title
 
 from .examine import Examination, Examiner
@@ -50,6 +50,9 @@ class Investigator:
     at the end, for other kinds to override.
     """
 
+    #: Whether programs are kernels.
+    kernel = False
+
     def __init__(
         self,
         store: Store,
@@ -57,13 +60,13 @@ class Investigator:
         examiner: Examiner,
         versions: dict[str, Any],
         clock: Callable[[], float],
-        unverified: deque[Bug],
+        unwritten: deque[Bug],
         stopping: Callable[[], bool] = lambda: False,
     ):
         self.store, self.campaign, self.examiner = store, campaign, examiner
         self.versions, self.clock, self.stopping = versions, clock, stopping
-        #: Bugs whose script has not been run by itself yet.
-        self.unverified = unverified
+        #: Bugs without papers: nobody has run their scripts yet, or written a draft (``papers``).
+        self.unwritten = unwritten
         #: What need not be found again.
         self.knowledge = Knowledge()
         #: Findings that were met while others were reduced, to be investigated as well.
@@ -143,16 +146,8 @@ class Investigator:
         )
         if new:
             self.write_files(bug, reduced)
-            self.unverified.append(bug)
+            self.unwritten.append(bug)
         return status
-
-    def verify(self, bug: Bug) -> None:
-        """Run a bug's script by itself in a fresh interpreter, and keep what came of it."""
-        script = self.store.folder / BUGS / f"B{bug.id}.py"
-        if script.is_file():
-            text = script.read_text(encoding="utf-8")
-            done = run_script(text, self.examiner.folder, hangs=bug.kind == "hang")
-            self.store.set_script(bug, done)
 
     def write_files(self, bug: Bug, reduced: Examination) -> None:
         """Write a bug's reduced case and its standalone script into the campaign's folder.

@@ -21,6 +21,7 @@ from .batch import run_merged
 from .examine import BAD, REFERENCE, Examiner, unpack_reference
 from .investigate import Investigator
 from .relating import chosen, failing_variant
+from .papers import write_papers
 from .settings import BLOCK, Settings
 from .store import Campaign, Finding, Store
 from .tally import Tally
@@ -55,17 +56,18 @@ class Stopped(Exception):
 
 
 class Triage:
-    """The part of a lane's work that settles findings. Lanes share the queues."""
+    """The part of a lane's work that settles findings and writes bugs' papers. Lanes share the queues."""
 
     def __init__(self, investigator: Investigator, tally: Tally, pending: deque[Finding]):
         self.investigator, self.tally, self.pending = investigator, tally, pending
 
     def triage(self, share: float, once: bool = False) -> None:
-        """Investigate pending findings, then run bugs' scripts, while this has had less than ``share`` of the time."""
+        """Write bugs' papers and investigate pending findings, while this has had less than ``share`` of the time."""
         while self.tally.share("triage") < share:
-            finding = _take(self.pending)
-            # A script takes seconds: it is run only when there is nothing left to confirm.
-            bug = _take(self.investigator.unverified) if finding is None else None
+            # Papers are written once per bug, and take seconds where an investigation takes a minute: what is known to
+            # be a bug is finished first.
+            bug = _take(self.investigator.unwritten)
+            finding = _take(self.pending) if bug is None else None
             if finding is None and bug is None:
                 return
             start = time.perf_counter()
@@ -77,7 +79,7 @@ class Triage:
                     while self.investigator.met:
                         self.pending.append(self.investigator.met.popleft())
                 elif bug is not None:
-                    self.investigator.verify(bug)
+                    write_papers(self.investigator, bug)
             finally:
                 self.tally.spend("triage", time.perf_counter() - start)
             if once:

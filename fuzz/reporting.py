@@ -164,9 +164,9 @@ def _script(source: Source, examiner: Examiner, seen: Examination, name: str, ve
 def _blame(
     source: Source, seen: Examination, reducer: Reducer, seconds: float | None, versions: dict[str, str]
 ) -> Blame | None:
-    """The campaign's blame if it was found with the versions of today, or one that is found now."""
+    """The campaign's blame if it names a stage and was found with the versions of today, or one that is found now."""
     finding = source.finding
-    if finding is not None and finding.blame:
+    if finding is not None and finding.blame and (finding.blame["stage"] or seconds is None):
         if all(finding.versions.get(name, number) == number for name, number in versions.items()):
             return Blame.from_data(finding.blame)
     return reducer.localise(seen) if seen.bad and seconds is not None else None

@@ -20,8 +20,8 @@ _DURATION = re.compile(
 )
 
 
-def parse_duration(text: str) -> float:
-    """Seconds of ``90``, ``45s``, ``5m``, ``1h30m``, ``2d``.
+def parse_duration(text: str, *, zero: bool = False) -> float:
+    """Seconds of ``90``, ``45s``, ``5m``, ``1h30m``, ``2d``; nothing at all (``0s``) where ``zero`` allows it.
 
     Raises:
         UsageError: the text is none of these.
@@ -31,7 +31,7 @@ def parse_duration(text: str) -> float:
         raise UsageError(f"not a duration: {text!r} (write for example 45s, 5m, 1h30m, 2d)")
     days, hours, minutes, seconds = (float(group or 0) for group in match.groups())
     total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    if total <= 0:
+    if total <= 0 and not zero:
         raise UsageError(f"a duration must be longer than nothing: {text!r}")
     return total
 
@@ -43,9 +43,11 @@ class Settings:
     ``seed`` decides every case and pipeline. ``time`` (seconds) and ``count`` (cases) end a run; either may be None.
     ``generator`` holds the generator's options as data. ``case_seconds`` is the limit per case and target,
     ``memory`` the bytes a worker may take above its fork server. ``relations`` is the share of outcomes that are right
-    for which an equivalent program is tried too. ``coverage`` names what is watched (``auto``: what
-    suits the targets; see ``coverage.sources``). ``known`` is the file of known issues. ``kernels``: programs are
-    kernels, not graphs; ``loop`` holds what differs from the defaults of ``joint.settings.LoopSettings``.
+    for which an equivalent program is tried too. ``coverage`` names what is watched (``auto``: what suits the targets;
+    see ``coverage.sources``). ``known`` is the file of known issues. ``kernels``: programs are kernels, not graphs;
+    ``triage_share`` of the lanes' time goes into triage at most while cases are made, and ``triage_time`` seconds after
+    that (None: in proportion to ``time``); ``loop`` holds what differs from the defaults of
+    ``joint.settings.LoopSettings``.
     """
 
     seed: int
@@ -59,6 +61,7 @@ class Settings:
     relations: float = 0.02
     pipelines: tuple[str, ...] = ()
     triage_share: float = 0.35
+    triage_time: float | None = None
     coverage: tuple[str, ...] = ()
     known: str | None = None
     kernels: bool = False
@@ -66,7 +69,10 @@ class Settings:
     generator: dict[str, Any] = field(default_factory=dict)
 
     #: Settings that a resumed run may change: they do not decide what a case is.
-    FREE = ("time", "count", "jobs", "case_seconds", "memory", "triage_share", "coverage", "known", "relations")
+    FREE = (
+        "time", "count", "jobs", "case_seconds", "memory", "triage_share", "triage_time", "coverage", "known",
+        "relations",
+    )  # fmt: skip
 
     def to_data(self) -> dict[str, Any]:
         """As plain data."""

@@ -20,6 +20,7 @@ from misfold.triage.localise.blame import Blame
 from ..clustering import cluster_data, clustered, print_clusters
 from ..folders import find, open_store
 from ..lifecycle import STATES, state_of
+from ..papers import papers_data, papers_of, papers_word
 from ..retests import retests
 from ..selecting import Wish, listed, operators_of, parse_since
 from ..store import Bug, Finding, Store
@@ -64,6 +65,7 @@ def bug_data(store: Store, bug: Bug) -> dict[str, Any]:
         "confirmed": sum(item.status == "confirmed" for item in members),
         "occurrences": len(members),
         "script": bug.script,
+        "papers": papers_data(store, bug),
         "signature": bug.signature,
         "blame": (store.finding(bug.finding_id).blame or {}).get("key"),
         "operators": list(operators_of(store.finding(bug.finding_id))),
@@ -83,15 +85,17 @@ def bug_table(store: Store, bugs: list[Bug]) -> Table:
         ("status", 9),
         ("seen", 4),
         ("script", 10),
+        ("draft", 9),
     ):
         grid.add_column(column, no_wrap=True, min_width=width)
     grid.add_column("what", overflow="ellipsis", no_wrap=True, ratio=1)
+    papers = papers_of(store)
     for bug in bugs:
         data = bug_data(store, bug)
         kind = "wrong result" if bug.kind == "values" else bug.kind
         grid.add_row(
             f"B{bug.id}", bug.target, kind, data["verdict"], data["status"], str(data["occurrences"]), bug.script,
-            escape(bug.title),
+            papers_word(papers.get(bug.id)), escape(bug.title),
         )  # fmt: skip
     return grid
 

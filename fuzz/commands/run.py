@@ -16,6 +16,7 @@ from ..campaign import Runner
 from ..folders import new_folder
 from ..graphs.campaign import GraphRunner
 from ..joint.settings import LoopSettings
+from ..papers import waiting
 from ..settings import DEFAULT_TARGETS, KERNEL_TARGETS, Settings, generator_options, parse_duration
 from ..store import FILE, Store
 from ..view import View, duration
@@ -117,12 +118,20 @@ def run(
         Path | None,
         typer.Option("--known", help="A file of known issues: counted, not investigated, and steered around."),
     ] = None,
+    triage_time: Annotated[
+        str | None,
+        typer.Option(
+            "--triage-time",
+            help="How long confirming, reducing and writing drafts may go on after the last case: 10m, 0s. "
+            "Default: half of --time (1m to 1h); until it is done with --count.",
+        ),
+    ] = None,
     case_seconds: Annotated[
         float, typer.Option("--case-seconds", min=1, help="Time limit per case and target.")
     ] = 30.0,
     memory: Annotated[int, typer.Option("--memory", min=256, help="Memory a worker may take, in MiB.")] = 3072,
 ) -> None:
-    """Run a campaign: make programs, compile them with every target, judge, confirm, reduce, deduplicate.
+    """Run a campaign: make programs, compile them with every target, judge, confirm, reduce, deduplicate, write drafts.
 
     Ctrl-C once stops soon and summarises; twice stops at once. Nothing found is lost either way, and the same command
     with the campaign's --folder goes on where it stopped.
@@ -165,6 +174,7 @@ def run(
         case_seconds=case_seconds,
         memory=memory * 2**20,
         relations=(old.relations if old else Settings.relations) if relations is None else relations,
+        triage_time=None if triage_time is None else parse_duration(triage_time, zero=True),
         pipelines=split(pipelines) or (old.pipelines if old else ()),
         coverage=old.coverage if old and coverage is None and not no_coverage else watched,
         known=str(known.absolute()) if known is not None else (old.known if old else None),
@@ -213,16 +223,16 @@ def stored(folder: Path | None) -> Settings | None:
         store.close()
 
 
-def campaign(settings: Settings, folder: Path) -> None:
-    """Run a campaign and print what it found."""
+def campaign(settings: Settings, folder: Path, *, only_triage: bool = False) -> None:
+    """Run a campaign, or its triage alone, and print what it found."""
     console = make_console()
     runner: Runner
     if settings.kernels:
         from ..kernels.campaign import KernelRunner
 
-        runner = KernelRunner(folder, settings)
+        runner = KernelRunner(folder, settings, only_triage=only_triage)
     else:
-        runner = GraphRunner(folder, settings)
+        runner = GraphRunner(folder, settings, only_triage=only_triage)
     versions = ", ".join(
         dict.fromkeys(f"{name} {version}" for t in runner.targets.values() for name, version in t.versions().items())
     )
@@ -288,13 +298,16 @@ def summary(console: Console, runner: Runner) -> None:
         for name, reason in runner.reached.unavailable.items():
             console.print(f"  [yellow]{escape(name)} does not work here: {escape(reason)}[/yellow]")
     console.print(f"findings: {status_line(items)}")
+    if left := str(waiting(store)):
+        console.print(f"  [yellow]{left}: misfold triage --folder {runner.folder}[/yellow]")
     for line in known_lines(runner):
         console.print(f"  {escape(line)}")
     if bugs:
         console.print(f"\n[bold]{len(bugs)} bugs[/bold]")
         console.print(bug_table(store, bugs), soft_wrap=False)
         first = next((bug for bug in bugs if bug.script == "reproduces"), bugs[0])
-        console.print(f"\nscripts that show each bug by themselves: {runner.folder}/bugs/")
+        console.print(f"\nof each bug, in {runner.folder}/bugs/: B1.py shows it by itself, B1.md is a report's draft,")
+        console.print(f"B1.case.py (B1.kernel) a regression case: pytest {runner.folder}/bugs")
         console.print(f"next: misfold show B{first.id} --folder {runner.folder}")
         console.print(f"      python {runner.folder}/bugs/B{first.id}.py")
     console.print(f"{'      ' if bugs else 'next: '}misfold run --folder {runner.folder} --time 5m   (goes on)")

@@ -63,7 +63,7 @@ class GraphRunner(Runner):
             return super().make_lane(servers, folder)
         examiner = Examiner(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)
         investigator = Investigator(
-            self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
+            self.store, self.campaign, examiner, self.versions, time.time, self.unwritten, self.stop.enough
         )
         return GraphLane(
             self.settings, self.store, self.campaign, examiner, investigator,

@@ -119,7 +119,7 @@ class KernelRunner(Runner):
     def make_lane(self, servers: Servers, folder: Path) -> KernelLane:
         examiner = KernelExaminer(servers.servers, self.targets, folder, self.settings.case_seconds, self.reached)
         investigator = KernelInvestigator(
-            self.store, self.campaign, examiner, self.versions, time.time, self.unverified, self.stop.soon
+            self.store, self.campaign, examiner, self.versions, time.time, self.unwritten, self.stop.enough
         )
         lane = KernelLane(
             self.settings, self.store, self.campaign, examiner, investigator,

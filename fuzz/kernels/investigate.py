@@ -26,6 +26,8 @@ SCRIPT = "misfold.targets.kernels.running:script"
 class KernelInvestigator(Investigator):
     """Investigates findings of one lane of a kernel campaign."""
 
+    kernel = True
+
     def parse(self, text: str) -> KernelCase | TVMScriptCase:
         return parse_any_kernel(text)
 

@@ -16,8 +16,9 @@ from misfold.programs.errors import StoreError
 
 from ..coverage.reached import PointRow, SourceRow
 from ..investigate import BUGS
+from ..papers import papers_data, waiting
 from ..selecting import Listed, listed
-from ..store import Campaign, OutcomeRow, Store
+from ..store import Bug, Campaign, OutcomeRow, Store
 from ..tally import COLUMNS
 from .charts import Line, chart
 
@@ -51,6 +52,7 @@ def summary_page(store: Store, output: Path | None = None) -> str:
         targets=sorted({one.bug.target for one in bugs}),
         states=Counter(one.state.word for one in bugs),
         bugs=[_row(store, one, output) for one in bugs],
+        waits=str(waiting(store)),
     )
 
 
@@ -148,7 +150,14 @@ def _row(store: Store, one: Listed, output: Path | None) -> dict[str, Any]:
         "program": one.finding.reduced or one.finding.text,
         "script": _link(store.folder / BUGS / f"{one.name}.py", output),
         "script_result": one.bug.script,
+        **_papers(store, one.bug, output),
     }
+
+
+def _papers(store: Store, bug: Bug, output: Path | None) -> dict[str, Any]:
+    data = papers_data(store, bug)
+    links = {name: data[name] and _link(store.folder / data[name], output) for name in ("draft", "case")}
+    return {**links, "draft_state": data["state"], "draft_why": "; ".join([*data["objections"], *data["problems"]])}
 
 
 def _link(path: Path, output: Path | None) -> str | None:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 
 # It asks pip and a dozen system tools, some of which wait for a device that is not there.
 _SECONDS = 120
@@ -25,8 +26,9 @@ def system() -> Mapping[str, str]:
     }
 
 
+@cache
 def collect_environment() -> str:
-    """Output of ``python -m torch.utils.collect_env``, or one line that says why there is none."""
+    """Output of ``python -m torch.utils.collect_env``, or one line that says why there is none; asked once."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "torch.utils.collect_env"],
