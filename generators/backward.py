@@ -9,8 +9,7 @@ from misfold.targets.torch_values import make_tensor
 
 from .building import Builder, Live
 from .calling import renamed
-from .placing import Choice, Placement, Placer, bind
-from .records import Record
+from .placing import Choice, Placer
 
 # Only an input that may hold any value of a range can be replaced by an operator's output.
 _OPEN = ("normal", "bernoulli", "integers")
@@ -39,44 +38,16 @@ def put_in_front(builder: Builder, placer: Placer, pick: Callable[[], Choice | N
     target = random.choice(targets)
     for _ in range(_LOOKED_AT):
         choice = pick()
-        if choice is None or target.type.dtype.name not in choice.dtypes:
+        if choice is None or not choice.makes(target.type):
             continue
-        record = choice.record
-        wanted = record.outputs[0]
-        if record.writes or record.dynamic or (wanted.dtype, wanted.rank) != (target.type.dtype, target.type.rank):
+        grown = Builder(builder.bounds, builder.finite, count=builder.count)
+        inner = Placer(grown, random, placer.options, placer.mode, placer.allowed)
+        outputs = choice.in_front(inner, target.type)
+        if outputs is None or outputs[0].type != target.type:
             continue
-        grown = _grown(builder, placer, record, target, random, bool(tainted))
-        if grown is not None:
+        if _replay(builder, grown, target, outputs[0], bool(tainted)):
             return grown
     return None
-
-
-def _grown(
-    builder: Builder, placer: Placer, record: Record, target: Live, random: Random, written: bool
-) -> Builder | None:
-    placement = _towards(record, target)
-    if placement is None:
-        return None
-    grown = Builder(builder.bounds, builder.finite, count=builder.count)
-    inner = Placer(grown, random, placer.options, placer.mode, placer.allowed)
-    chosen = {}
-    for name in record.inputs:
-        live = inner.fresh(record, name, placement.type(name), placement.recipe(name), False)
-        if live is None:
-            return None
-        chosen[name] = live
-    outputs = inner.run(record, chosen)
-    if outputs is None or outputs[0].type != target.type:
-        return None
-    return grown if _replay(builder, grown, target, outputs[0], written) else None
-
-
-def _towards(record: Record, target: Live) -> Placement | None:
-    """Sizes under which the record's first output should have the target's shape; execution decides if it does."""
-    if record.pointwise:
-        return Placement(record, {}, target.type.shape)
-    sizes = bind(record, record.outputs[0].shape, target.type.shape)
-    return None if sizes is None else Placement(record, sizes)
 
 
 def _replay(old: Builder, new: Builder, target: Live, made: Live, written: bool) -> bool:

@@ -20,8 +20,9 @@ from .building import Builder, Live
 from .checking import Generated, run_again
 from .inputs import Mode
 from .options import Options
-from .placing import Choice, Placer, Source
+from .placing import Choice, Entry, Placer, Source
 from .records import RecordBase
+from .solving.source import RuleOperator, RuleSource
 
 # A program that cannot be finished is begun again; with so many failures the options admit too little.
 ATTEMPTS = 60
@@ -38,16 +39,20 @@ EMPTY = 0.1
 class _Pool:
     """The operators that one choice of options and ``only`` leaves, with their weights."""
 
-    def __init__(self, source: Source, options: Options, only: frozenset[str] | None, exact: bool):
+    def __init__(
+        self, source: Source, rules: RuleSource | None, options: Options, only: frozenset[str] | None, exact: bool
+    ):
         self.options = options
         # Operators named with their operands' element types are restricted to these.
         self._calls = only or frozenset()
         admitted = None if only is None else {name.partition("(")[0] for name in only}
         names = [op for op in source.operators if options.admits(op) and (admitted is None or op in admitted)]
         self.allowed = frozenset(names)
-        self._entries: dict[str, tuple[list[Choice], list[float]]] = {}
-        self._source, self._exact = source, exact
-        self.names = [op for op in names if options.weight(op) > 0]
+        self._entries: dict[str, tuple[list[Entry], list[float]]] = {}
+        self._ruled: dict[str, RuleOperator] = {}
+        self._source, self._rules, self._exact = source, rules, exact
+        alone = rules is not None and options.rules >= 1
+        self.names = [op for op in names if options.weight(op) > 0 and (not alone or rules is None or op in rules)]
         self._sums = list(accumulate(options.weight(op) for op in self.names))
 
     def operator(self, random: Random) -> str:
@@ -57,11 +62,20 @@ class _Pool:
         """A way to call a random operator, by the weights of its element types; preferably one with some of ``dtypes``,
         since a program should not consist of casts."""
         op = self.operator(random)
+        share = self.options.rules
+        if self._rules is not None and op in self._rules and random.random() < share:
+            ruled = self._ruled.get(op)
+            if ruled is None:
+                ruled = self._ruled[op] = self._rules.operator(op, self.options.dtypes, self._calls_of(op), self._exact)
+            made = ruled.choice(random, dtypes)
+            if made is not None or share >= 1:
+                return made
         found = self._entries.get(op)
         if found is None:
             entries = [entry for entry in self._source.entries(op) if entry.exact or not self._exact]
-            if self._calls and op not in self._calls:
-                entries = [entry for entry in entries if f"{op}({entry.operands})" in self._calls]
+            calls = self._calls_of(op)
+            if calls:
+                entries = [entry for entry in entries if f"{op}({entry.operands})" in calls]
             found = self._entries[op] = (entries, list(accumulate(map(self._weight, entries))))
         entries, sums = found
         if not entries or not sums[-1]:
@@ -73,7 +87,11 @@ class _Pool:
             chosen = entries[_pick(random, sums)]
         return chosen
 
-    def _weight(self, entry: Choice) -> float:
+    def _calls_of(self, op: str) -> frozenset[str]:
+        """The calls that the operator is restricted to; none: it is not."""
+        return frozenset() if op in self._calls else self._calls
+
+    def _weight(self, entry: Entry) -> float:
         # A record is as likely as its rarest element type.
         weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
         return weight * EMPTY if entry.empty else weight
@@ -84,15 +102,19 @@ def _pick(random: Random, sums: Sequence[float]) -> int:
 
 
 class Generator:
-    """Makes cases. ``source`` is what programs are composed of: by default the records for the installed torch.
+    """Makes cases. ``source`` are the records that programs are composed of, ``rules`` what calls are made by that have
+    not been recorded: by default those for the installed torch.
 
     Raises:
-        UsageError: the options admit no operator.
+        UsageError: the options admit no operator, or there are no records or rules for the installed torch.
     """
 
-    def __init__(self, options: Options | None = None, source: Source | None = None):
+    def __init__(self, options: Options | None = None, source: Source | None = None, rules: RuleSource | None = None):
         self.options = options if options is not None else Options()
         self.source: Source = source if source is not None else RecordBase.load()
+        if rules is None and self.options.rules > 0:
+            rules = RuleSource.load(self.source)
+        self.rules = rules if self.options.rules > 0 else None
         self._pools: dict[tuple[frozenset[str] | None, bool], _Pool] = {}
         if not any(self.options.admits(op) for op in self.source.operators):
             raise UsageError("the patterns admit no operator; see: misfold operators")
@@ -124,7 +146,7 @@ class Generator:
     def _pool(self, only: frozenset[str] | None, exact: bool) -> _Pool:
         key = (only, exact)
         if key not in self._pools:
-            self._pools[key] = _Pool(self.source, self.options, only, exact)
+            self._pools[key] = _Pool(self.source, self.rules, self.options, only, exact)
             if not self._pools[key].names:
                 raise UsageError("the patterns and the operators asked for have none in common; see: misfold operators")
         return self._pools[key]
@@ -180,11 +202,10 @@ class Generator:
             choice = pool.choice(random, {live.type.dtype.name for live in builder.values})
             if choice is None:
                 continue
-            record = choice.record
-            if mode.gradient and record.writes and random.random() < 0.5:
+            if mode.gradient and choice.writes and random.random() < 0.5:
                 continue
             # Each adapting call leaves less room for the operators proper.
-            placer.place(record, min(ADAPTING, left - 1))
+            choice.place(placer, min(ADAPTING, left - 1))
         return builder
 
 

@@ -43,6 +43,8 @@ class Options:
         large: fraction of fresh shapes that get a dimension of 17 to 70.
         gradient: fraction of cases that should have a backward pass.
         backward: fraction of steps that put an operator in front of an input instead of behind a value.
+        rules: fraction of calls that are made by inferred rules, which make up sizes and numbers, where the operator
+            has some; the others follow records. With 1.0, operators without rules are not used but for adapting.
         special_values: fraction of cases with NaN and infinities among the inputs.
         bounds: limits on every case.
     """
@@ -60,13 +62,14 @@ class Options:
     large: float = 0.2
     gradient: float = 0.25
     backward: float = 0.15
+    rules: float = 0.5
     special_values: float = 0.0
     bounds: Bounds = field(default_factory=Bounds)
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_nodes <= self.max_nodes:
             raise UsageError(f"operators per program: 1 <= {self.min_nodes} <= {self.max_nodes} does not hold")
-        for name in ("exact", "edges", "layouts", "zero", "large", "gradient", "backward", "special_values"):
+        for name in ("exact", "edges", "layouts", "zero", "large", "gradient", "backward", "rules", "special_values"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} is a fraction from 0 to 1, not {getattr(self, name)}")
         for name in self.dtypes:

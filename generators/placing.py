@@ -32,11 +32,30 @@ BY_POSITION = frozenset("as_strided as_strided_ as_strided_scatter as_strided_co
 
 
 class Choice(Protocol):
-    """One way to call an operator: enough to choose it by, and the record when it is chosen."""
+    """One way to call an operator."""
 
     @property
     def dtypes(self) -> Sequence[str]:
-        """Element types of the inputs and outputs."""
+        """Element types of the inputs (of a record, and of the outputs)."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it writes an argument."""
+
+    def place(self, placer: Placer, budget: int) -> list[Live] | None:
+        """Make the call in the placer's program with at most ``budget`` adapting calls: the outputs, or None with the
+        program as it was."""
+
+    def makes(self, kind: TensorType) -> bool:
+        """Whether its first output may be of this element type and rank, and it writes nothing."""
+
+    def in_front(self, placer: Placer, kind: TensorType) -> list[Live] | None:
+        """Call it on fresh inputs such that its first output should be of this type; None if that is not possible. The
+        program is not as it was then."""
+
+
+class Entry(Choice, Protocol):
+    """A record as a choice: enough to choose it by, and the record when it is chosen."""
 
     @property
     def empty(self) -> bool:
@@ -56,13 +75,13 @@ class Choice(Protocol):
 
 
 class Source(Protocol):
-    """What the generator composes programs of. Records are one; whatever else can place operators may be another."""
+    """What the generator composes programs of: records of calls, which rules are mixed with (``solving``)."""
 
     @property
     def operators(self) -> tuple[str, ...]:
         """Names of the operators that it can place."""
 
-    def entries(self, op: str) -> Sequence[Choice]:
+    def entries(self, op: str) -> Sequence[Entry]:
         """Ways to call one of them."""
 
 
@@ -139,6 +158,23 @@ class Placer:
         kwargs = {key: renamed(item, names) for key, item in node.kwargs.items()} if node.kwargs else {}
         return self.builder.apply(node.op, renamed(node.args, names), kwargs)
 
+    def in_front(self, record: Record, kind: TensorType) -> list[Live] | None:
+        """Call a record's operator on fresh inputs of such sizes that its first output should be of a type; execution
+        decides if it is."""
+        placement = Placement(record, {}, kind.shape) if record.pointwise else None
+        if placement is None:
+            sizes = bind(record, record.outputs[0].shape, kind.shape)
+            if sizes is None:
+                return None
+            placement = Placement(record, sizes)
+        chosen = {}
+        for name in record.inputs:
+            live = self._fresh(record, name, placement.type(name), placement.recipe(name), False)
+            if live is None:
+                return None
+            chosen[name] = live
+        return self.run(record, chosen)
+
     def _takes_values(self, record: Record, name: str) -> bool:
         """Whether a value from elsewhere may stand for an argument."""
         recipe = record.recipes[name]
@@ -151,9 +187,9 @@ class Placer:
         """A value for the argument, binding the placement's sizes or shape to it if it can."""
         record = placement.record
         kind, writes = record.inputs[name], name in record.writes
-        looked_at = self._look(existing)
+        looked_at = self.look(existing)
         for live in looked_at:
-            if live.type.dtype is not kind.dtype or not self._usable(record, live, writes):
+            if live.type.dtype is not kind.dtype or not self.usable(record.op, live, writes):
                 continue
             if record.pointwise and live.type.rank <= 5:
                 placement.shape = live.type.shape
@@ -171,7 +207,7 @@ class Placer:
         # Another shape is closer than another element type.
         looked_at.sort(key=lambda live: live.type.dtype is not kind.dtype)
         for live in looked_at[:3]:
-            if not self._usable(record, live, False):
+            if not self.usable(record.op, live, False):
                 continue
             if record.pointwise and live.type.rank <= 5:
                 placement.shape, shape = live.type.shape, live.type.shape
@@ -181,23 +217,25 @@ class Placer:
             fitted = adapter.fit(live, kind.dtype, shape, placement.recipe(name))
             if fitted is not None:
                 # An adapted value may still be a view of one that must not be written.
-                return fitted if self._usable(record, fitted, writes) else None
+                return fitted if self.usable(record.op, fitted, writes) else None
             placement.shape, placement.sizes = None, {}
         return None
 
-    def _look(self, existing: list[Live]) -> list[Live]:
-        """Some values in random order, unused ones rather first: they would be loose ends."""
+    def look(self, existing: list[Live]) -> list[Live]:
+        """Some values in random order: unused ones rather first, which would be loose ends, and those of one element
+        rather last, which make more of their kind."""
         random, count = self.random.random, len(existing)
         chosen = [existing[int(random() * count)] for _ in range(min(LOOKED_AT, count))]
-        chosen.sort(key=lambda live: live.uses > 0 and random() < 0.6)
+        chosen.sort(key=lambda live: (2 * (live.tensor.numel() < 2) + (live.uses > 0)) * (random() < 0.6))
         return chosen
 
-    def _usable(self, record: Record, live: Live, writes: bool) -> bool:
+    def usable(self, op: str, live: Live, writes: bool) -> bool:
+        """Whether an operator may take a value, and write it if it ``writes``."""
         if live.dead:
             return False
         if not writes:
             return True
-        if last_name(record.op) in RESHAPING and live.recipe is not None:
+        if last_name(op) in RESHAPING and live.recipe is not None:
             return False
         # In gradient mode inputs are leaves, and leaves must not be written.
         return not (self.mode.gradient and live.recipe is not None and live.type.dtype.is_float)
@@ -223,9 +261,9 @@ class Placer:
         if takes_values and self.random.random() < 0.65:
             taken = {id(live) for live in chosen.values()}
             others = [live for live in self.builder.usable() if id(live) not in taken]
-            for live in self._look(others):
+            for live in self.look(others):
                 if live.type.dtype is kind.dtype and live.type.shape == kind.shape:
-                    if self._usable(placement.record, live, writes):
+                    if self.usable(placement.record.op, live, writes):
                         fitted = adapter.restrict(live, recipe)
                         if fitted is not None:
                             return fitted
@@ -234,20 +272,26 @@ class Placer:
                 fitted = adapter.fit(live, kind.dtype, kind.shape, recipe)
                 if fitted is not None:
                     return fitted
-        return self.fresh(placement.record, name, kind, recipe, writes)
+        return self._fresh(placement.record, name, kind, recipe, writes)
 
-    def fresh(self, record: Record, name: str, kind: TensorType, recipe: Recipe, writes: bool) -> Live | None:
-        """A new input for an argument."""
-        if kind.elements > max(INPUT_ELEMENTS, record.inputs[name].elements):
+    def _fresh(self, record: Record, name: str, kind: TensorType, recipe: Recipe, writes: bool) -> Live | None:
+        room = max(INPUT_ELEMENTS, record.inputs[name].elements)
+        return self.fresh(record.op, kind, recipe, writes, name in record.edges, room)
+
+    def fresh(
+        self, op: str, kind: TensorType, recipe: Recipe, writes: bool, edges: bool, room: int = INPUT_ELEMENTS
+    ) -> Live | None:
+        """A new input of at most ``room`` elements for an operator; ``edges``: it may have edge values."""
+        if kind.elements > room:
             return None
-        made = input_recipe(self.random, recipe, kind, self.mode, name in record.edges)
+        made = input_recipe(self.random, recipe, kind, self.mode, edges)
         if made is None:
             return None
-        by_position = last_name(record.op) in BY_POSITION
+        by_position = last_name(op) in BY_POSITION
         if not by_position and self.random.random() < self.options.layouts and made["draw"] != "definite":
             kind = layout(self.random, kind, writes)
         live = self.builder.add_input(kind, made)
-        if live is None or not writes or self._usable(record, live, True):
+        if live is None or not writes or self.usable(op, live, True):
             return live
         # The operator writes its argument and this input must not be written: it gets a copy.
         if "torch.Tensor.clone" not in self.allowed:

@@ -17,7 +17,7 @@ from functools import cached_property
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from misfold.programs.case import Case
 from misfold.programs.errors import MisfoldError, UsageError
@@ -25,6 +25,10 @@ from misfold.programs.graph import Graph, Node
 from misfold.programs.operators import is_operator
 from misfold.programs.parser import parse_graph
 from misfold.programs.types import TensorType
+
+if TYPE_CHECKING:
+    from .building import Live
+    from .placing import Placer
 
 FORMAT = 1
 # What makes the file.
@@ -151,6 +155,27 @@ class Entry:
             call = rest.partition(b"return ")[0]
             self._operands = ",".join(dict.fromkeys(types[name].decode() for name in _USES.findall(call)))
         return self._operands
+
+    @property
+    def writes(self) -> bool:
+        """Whether the call writes an argument."""
+        return bool(self.record.writes)
+
+    def place(self, placer: Placer, budget: int) -> list[Live] | None:
+        """As ``placing.Choice.place``."""
+        return placer.place(self.record, budget)
+
+    def makes(self, kind: TensorType) -> bool:
+        """As ``placing.Choice.makes``."""
+        if kind.dtype.name not in self.dtypes:
+            return False
+        record = self.record
+        wanted = record.outputs[0]
+        return not record.writes and not record.dynamic and (wanted.dtype, wanted.rank) == (kind.dtype, kind.rank)
+
+    def in_front(self, placer: Placer, kind: TensorType) -> list[Live] | None:
+        """As ``placing.Choice.in_front``."""
+        return placer.in_front(self.record, kind)
 
     @property
     def record(self) -> Record:

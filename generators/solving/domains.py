@@ -1,0 +1,169 @@
+"""What elements a call's tensors may have: taken from the records of the operator, since rules speak of sizes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+
+from misfold.programs.arguments import Argument, Ref, map_leaves
+from misfold.programs.dtypes import DType
+from misfold.programs.types import TensorType
+
+from ..inference.naming import positional_names
+from ..inference.partials import is_fixed
+from ..inputs import WHOLE, Recipe
+from ..records import Record
+from ..rules.structure import Structure, structure_of
+from ..traces.call import Call
+from ..traces.signatures import canonical
+
+# Whole numbers of a moderate size, where nothing restricts an integer's values.
+_LOW, _HIGH = -4, 4
+
+
+@dataclass(frozen=True)
+class Domain:
+    """How a tensor of a call is drawn: a record's recipe, and what goes with it.
+
+    ``index``: symbols of which the elements stay below the smallest, since they index a dimension of that size.
+    ``edges``: edge values are taken too. ``dtype``: the element type that the recipe was found with.
+    """
+
+    recipe: Recipe
+    dtype: DType
+    index: tuple[str, ...] = ()
+    edges: bool = False
+
+    def recipe_for(self, kind: TensorType, numbers: Mapping[str, int | float]) -> Recipe | None:
+        """A recipe for a tensor of a type in a call with these numbers; None if there is none."""
+        draw = self.recipe["draw"]
+        if self.index:
+            if not kind.dtype.is_integer:
+                return None
+            high = min((int(numbers[name]) for name in self.index if name in numbers), default=0) - 1
+            return {**self.recipe, "low": min(self.recipe.get("low", 0), max(high, 0)), "high": max(high, 0)}
+        if draw == "definite" and (kind.rank < 2 or kind.shape[-1] != kind.shape[-2]):
+            return None
+        if kind.dtype is self.dtype or (kind.dtype.is_float and self.dtype.is_float):
+            return self.recipe
+        return _moved(self.recipe, kind.dtype)
+
+    @property
+    def takes_values(self) -> bool:
+        """Whether a value from elsewhere may stand for the tensor."""
+        draw = self.recipe["draw"]
+        return draw not in WHOLE and not (draw == "integers" and self.recipe["low"] == self.recipe["high"])
+
+
+def _moved(recipe: Recipe, dtype: DType) -> Recipe | None:
+    """A recipe for another kind of element type."""
+    draw = recipe["draw"]
+    if dtype.name == "bool":
+        return {"draw": "bernoulli", "seed": 0}
+    if draw in ("permutation", "definite"):
+        return recipe if dtype.is_float == (draw == "definite") else None
+    low, high = recipe.get("low", _LOW), recipe.get("high", _HIGH)
+    if draw == "bernoulli":
+        low, high = _LOW, _HIGH
+    if draw in ("values", "constant"):
+        return recipe if dtype.is_float else None
+    low, high = ceil(low), floor(high)
+    if dtype.kind == "unsigned":
+        low = max(low, 0)
+    if low > high or high < 0 <= low:
+        return None
+    if dtype.is_float and draw in ("normal", "bernoulli"):
+        return {"draw": "normal", "seed": 0}
+    return {"draw": "integers", "seed": 0, "low": low, "high": high}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A record in the form that rules have: its structure, numbers, element types, and the domains of its tensors."""
+
+    structure: str
+    numbers: Mapping[str, int | float]
+    dtypes: tuple[str, ...]
+    domains: Mapping[str, Domain]
+    exact: bool
+    gradient: bool
+
+
+def known_call(record: Record) -> Known | None:
+    """A record as a rule sees it; None if its arguments have no normal form that keeps all tensors."""
+    names: dict[int, str] = {}
+    kept: list[TensorType] = []
+
+    def leaf(item: Argument) -> Argument:
+        if not isinstance(item, Ref):
+            return item
+        kind = record.inputs[item.name]
+        own = TensorType(kind.dtype, kind.shape)  # one object each, to tell them apart by
+        kept.append(own)
+        names[id(own)] = item.name
+        return own
+
+    node = record.node
+    args = tuple(map_leaves(item, leaf) for item in node.args)
+    kwargs = tuple(sorted((key, map_leaves(item, leaf)) for key, item in node.kwargs.items()))
+    call = canonical(Call(node.op, args, kwargs))
+    order = [names.get(id(item), "") for item in call.tensors()]
+    structure, numbers, dtypes = structure_of(call, positional_names(call), is_fixed)
+    if len(order) != len(structure.tensors) or "" in order:
+        return None
+    domains = {}
+    for hole, name in zip(structure.tensors, order):
+        size = record.index.get(name)
+        index: tuple[str, ...] = ()
+        if size is not None:
+            index = tuple(
+                sorted(
+                    symbol
+                    for other in structure.tensors
+                    for axis in range(other.rank)
+                    if other.name != hole.name and numbers[symbol := f"{other.name}[{axis}]"] == size
+                )
+            )
+        domains[hole.name] = Domain(record.recipes[name], record.inputs[name].dtype, index, name in record.edges)
+        if size is not None and not index:
+            return None  # it indexes something that the call does not show
+    return Known(structure.text, numbers, tuple(dtypes), domains, record.exact, record.gradient)
+
+
+class Domains:
+    """Domains of one operator's tensors, by the names that rules give them."""
+
+    def __init__(self, records: Sequence[Record]):
+        self.known = [item for item in map(known_call, records) if item is not None]
+        self._by_structure: dict[str, list[Known]] = {}
+        self._by_name: dict[str, list[Known]] = {}
+        for item in self.known:
+            self._by_structure.setdefault(item.structure, []).append(item)
+            for name in item.domains:
+                self._by_name.setdefault(name, []).append(item)
+
+    def like(self, structure: Structure) -> list[Known]:
+        """Records of the same partial operator."""
+        return self._by_structure.get(structure.text, [])
+
+    def of(self, structure: Structure, dtypes: Sequence[str]) -> dict[str, Domain] | None:
+        """A domain for each tensor: those of a record of the same partial operator, preferably with the same element
+        types, or tensor by tensor of records where the tensor has the same name; None if there is none for one."""
+        same = self.like(structure)
+        if same:
+            best = max(same, key=lambda item: sum(a == b for a, b in zip(item.dtypes, dtypes)))
+            return dict(best.domains)
+        found = {}
+        for hole, dtype in zip(structure.tensors, dtypes):
+            options = self._by_name.get(hole.name, ())
+            if not options:
+                return None
+            chosen = max(options, key=lambda item: item.domains[hole.name].dtype.name == dtype)
+            domain = chosen.domains[hole.name]
+            index = tuple(name for name in domain.index if name in structure.dimensions)
+            if domain.index and not index:
+                # Another structure indexes dimensions that this one has not: the smallest of all is safe.
+                index = tuple(name for name in structure.symbols if name in structure.dimensions)
+            found[hole.name] = Domain(domain.recipe, domain.dtype, index, domain.edges)
+        return found

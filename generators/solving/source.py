@@ -1,0 +1,131 @@
+"""Operators by their rules: partial operators and element types to call them with."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
+from random import Random
+
+from misfold.programs.dtypes import DTYPES
+
+from ..placing import Source
+from ..records import RecordBase
+from ..rules import Rule, RuleBase
+from ..undefined import last_name
+from .choice import RuleChoice
+from .domains import Domains
+from .sampler import Numbers, Sampler
+
+# How often another combination is drawn when none of its element types is there yet.
+_AGAIN = 2
+
+
+class Partial:
+    """One usable rule, with its sampler and what records say of its tensors' elements."""
+
+    def __init__(self, rule: Rule, domains: Domains):
+        self.rule = rule
+        self.domains = domains
+        like = domains.like(rule.structure)
+        self.exact = any(item.exact for item in like) if like else any(item.exact for item in domains.known)
+        last = last_name(rule.structure.function)
+        flagged = ("inplace", True) in rule.structure.kwargs
+        self.writes = flagged or (last.endswith("_") and not last.endswith("__"))
+        self._sampler: Sampler | None = None
+
+    @property
+    def sampler(self) -> Sampler:
+        if self._sampler is None:
+            names = self.rule.symbols
+            known: list[Numbers] = [dict(item.numbers) for item in self.domains.like(self.rule.structure)]
+            known += [dict(zip(names, item.values)) for item in self.rule.evidence if not item.error]
+            valid = [row for row in known if self.rule.valid(row)]
+            self._sampler = Sampler(self.rule, valid)
+        return self._sampler
+
+
+class RuleOperator:
+    """The choices that one operator gives under weights of element types."""
+
+    def __init__(self, name: str, partials: Sequence[Partial], weights: Mapping[str, float], calls: Collection[str]):
+        self.entries: list[tuple[Partial, list[tuple[str, ...]], list[float]]] = []
+        for partial in partials:
+            kept, sums = [], []
+            for types in partial.rule.dtypes.combinations:
+                weight = min((weights.get(item, 0.0) for item in types), default=1.0)
+                if weight <= 0 or (calls and f"{name}({','.join(dict.fromkeys(types))})" not in calls):
+                    continue
+                kept.append(types)
+                # Mixed types are worth having, but most combinations that run are mixed.
+                sums.append(weight / (1.0 + 3.0 * (len(set(types)) - 1) * (len(types) > 1)))
+            if kept:
+                self.entries.append((partial, kept, list(accumulate(sums))))
+
+    def choice(self, random: Random, dtypes: Collection[str] = ()) -> RuleChoice | None:
+        """A partial operator, each as likely, with element types by their weights, preferably with some of ``dtypes``;
+        None if the weights leave nothing."""
+        if not self.entries:
+            return None
+        partial, combinations, sums = self.entries[int(random.random() * len(self.entries))]
+        for _ in range(1 + (_AGAIN if dtypes else 0)):
+            types = combinations[bisect_left(sums, random.random() * sums[-1], 0, len(sums) - 1)]
+            if not dtypes or any(name in dtypes for name in types):
+                break
+        return RuleChoice(partial, types)
+
+
+class RuleSource:
+    """Rules to make calls by, of operators that there are records of too: those say which elements an operator takes,
+    and that it is deterministic."""
+
+    def __init__(self, rules: RuleBase, records: Source):
+        self._rules = rules
+        self._records = records
+        names = set(records.operators)
+        self.operators = tuple(name for name in rules.operators if name in names)
+        self._known = frozenset(self.operators)
+        self._partials: dict[str, list[Partial]] = {}
+
+    @staticmethod
+    def load(records: Source | None = None) -> RuleSource:
+        """The rules for the installed torch.
+
+        Raises:
+            UsageError: there are none, or no records.
+        """
+        return RuleSource(RuleBase.load(), records if records is not None else RecordBase.load())
+
+    def __contains__(self, operator: object) -> bool:
+        return operator in self._known
+
+    def partials(self, operator: str) -> list[Partial]:
+        """The operator's rules that calls may be made by."""
+        found = self._partials.get(operator)
+        if found is None:
+            found = []
+            if operator in self._known:
+                records = [entry.record for entry in self._records.entries(operator)]
+                domains = Domains([record for record in records if not record.dynamic])
+                found = [Partial(rule, domains) for rule in self._rules.of(operator) if _serves(rule, domains)]
+            self._partials[operator] = found
+        return found
+
+    def operator(
+        self, name: str, weights: Mapping[str, float], calls: Collection[str] = (), exact: bool = False
+    ) -> RuleOperator:
+        """The choices that an operator gives. ``calls`` restricts them to ``op(type,type)``, if there are any;
+        ``exact`` to those that give small integers for small integers."""
+        partials = [partial for partial in self.partials(name) if partial.exact or not exact]
+        return RuleOperator(name, partials, weights, calls)
+
+
+def _serves(rule: Rule, domains: Domains) -> bool:
+    if not rule.usable or any(shape is None for case in rule.cases for shape in case.shapes):
+        return False
+    if not rule.structure.tensors:
+        return False  # nothing comes in, so nothing but the call itself is tested
+    if rule.values and not domains.like(rule.structure):
+        return False  # only some elements are valid, and no record says which
+    types = rule.dtypes.combinations
+    return bool(types) and all(name in DTYPES for item in types for name in item) and bool(domains.known)
