@@ -129,10 +129,17 @@ class Examiner:
         return judge(case, eager, reference, outcome, aliases=self.targets[target].aliases)
 
     def examine(
-        self, case: Any, target: str, pipeline: Pipeline, *, fresh: bool = False, repeats: int = 1
+        self,
+        case: Any,
+        target: str,
+        pipeline: Pipeline,
+        *,
+        fresh: bool = False,
+        repeats: int = 1,
+        referred: tuple[Outcome, Any] | None = None,
     ) -> Examination:
-        """Eager, reference and target anew, and the verdict."""
-        eager, reference = self.refer(case, fresh, repeats)
+        """Eager, reference and target anew, and the verdict. ``referred``: what ``refer`` said of the case before."""
+        eager, reference = referred or self.refer(case, fresh, repeats)
         if eager.kind == "values":
             outcome = self.run(case, target, pipeline, fresh=fresh, repeats=repeats)
         else:

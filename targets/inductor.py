@@ -99,7 +99,7 @@ class Inductor(Target):
 
     def compile(self, graph: Graph, inputs: Sequence[Any], pipeline: Pipeline) -> Executable:
         self._prepare()
-        context = _configuration(pipeline)
+        context = configuration(pipeline)
         import torch._dynamo
 
         from .dynamo import compile_with
@@ -154,7 +154,7 @@ class Inductor(Target):
             shutil.rmtree(Path(self._folder) / "inductor", ignore_errors=True)
 
 
-def _configuration(pipeline: Pipeline) -> AbstractContextManager[Any]:
+def configuration(pipeline: Pipeline) -> AbstractContextManager[Any]:
     """The pipeline's Inductor configuration, to be entered (again and again).
 
     Raises:

@@ -36,6 +36,7 @@ _LATEX = (
     (re.compile(r"\\(?:times|cdot)(?![a-z])"), "x"),
     (re.compile(r"\\(?:infty|inf)(?![a-z])"), "inf"),
     (re.compile(r"\\(?:left|right|big|Big|quad|,|;|!)"), ""),
+    (re.compile(r"\\ast(?![a-z])"), "*"),
     (re.compile(r"\\_"), "_"),
     (re.compile(r"\\([a-zA-Z]+)"), r"\1"),
     (re.compile(r"[{}$\\]"), ""),
@@ -56,6 +57,17 @@ _COMPARISONS = tuple(
         (rf"in (?:the )?(?:range|interval) (?:from )?{_N} to {_N}", r"in the range [\1, \2]"),
     )
 )
+# Two comparisons that are one interval: ``0 < p <= 1``, ``> 0 and < 1``, ``< 1 and >= 0``.
+_S = r"(<=|>=|≤|≥|<|>)"
+_CHAINED = re.compile(rf"(?<![\w.])({_NUMBER})\s*([<≤]=?)\s*`*([A-Za-z_]\w*)`*\s*([<≤]=?)\s*({_NUMBER})(?![\w(])")
+_BOTH = re.compile(rf"{_S}\s*({_NUMBER})\s*(?:and|but|,)\s*(?:it |must be |is |be )?{_S}\s*({_NUMBER})(?![\w(])")
+# Words that begin an interval though its brackets are round.
+_ROUND = frozenset({"interval", "range", "within", "lie", "between"})
+# What makes a count of dimensions one of other things: "the last two dimensions", "more than 2 dimensions".
+_COUNTED = frozenset(
+    {"last", "first", "leading", "trailing", "innermost", "outer", "inner", "these", "those", "both", "other", "than",
+     "remaining", "following"}
+)  # fmt: skip
 _BOUND = rf"(?:{_NUMBER}|[-+]?(?:inf|infinity|∞)|[-+]?\w+)"
 _INTERVAL = re.compile(rf"^[\[(]\s*({_BOUND})\s*,\s*({_BOUND})\s*[\])]$")
 _RELATION = re.compile(rf"(?:\b([A-Za-z_]\w*)\s*)?(>=|<=|≥|≤|!=|==|>|<)\s*(zero|one|{_NUMBER}|[A-Za-z_]\w*)")
@@ -120,9 +132,27 @@ def plain(text: str) -> str:
     text = _ROLE.sub(_role, text)
     text = re.sub(r"<(\w+)>", lambda match: match[1] if dtype_word(match[1]) else match[0], text)
     text = re.sub(r"\$([^$]{1,80})\$", lambda match: latex(match[1]), text)
+    text = re.sub(r"\b(non)(negative|positive|zero|empty)", r"\1-\2", text, flags=re.IGNORECASE)
     for pattern, replacement in _COMPARISONS:
         text = pattern.sub(replacement, text)
+    text = _CHAINED.sub(_chained, text)
+    text = _BOTH.sub(_both, text)
     return re.sub(r"\s+", " ", text.replace("“", '"').replace("”", '"')).strip()
+
+
+def _chained(match: re.Match[str]) -> str:
+    low, first, name, second, high = match.groups()
+    left = "[" if first in ("<=", "≤") else "("
+    return f"{name} in the interval {left}{low}, {high}{']' if second in ('<=', '≤') else ')'}"
+
+
+def _both(match: re.Match[str]) -> str:
+    first, one, second, other = match.groups()
+    if (first[0] in "<≤") == (second[0] in "<≤"):
+        return match[0]
+    (low_sign, low), (high_sign, high) = sorted(((first, one), (second, other)), key=lambda pair: pair[0][0] in "<≤")
+    left, right = "[" if low_sign in (">=", "≥") else "(", "]" if high_sign in ("<=", "≤") else ")"
+    return f"in the interval {left}{low}, {high}{right}"
 
 
 def _role(match: re.Match[str]) -> str:
@@ -156,8 +186,19 @@ def tokens_of(text: str, own: str = "", others: frozenset[str] = frozenset()) ->
     found: list[Token] = []
     for match in _TOKEN.finditer(text):
         kind, piece = match.lastgroup or "", match[0]
+        if kind == "bracket" and _is_interval(piece, found):
+            found.append(Token("INTERVAL", (re.sub(r"\s+", "", piece),)))
+            continue
         found += _READERS[kind](piece, own, others)
     return _joined(found)
+
+
+def _is_interval(piece: str, before: list[Token]) -> bool:
+    """Whether two numbers in round brackets are an interval: the words in front of them say so."""
+    match = _INTERVAL.match(piece)
+    if match is None or not all(re.fullmatch(_NUMBER, end) for end in match.groups()):
+        return False
+    return float(match[1]) < float(match[2]) and any(token.text in _ROUND for token in before[-3:])
 
 
 def _joined(tokens: list[Token]) -> list[Token]:
@@ -167,6 +208,11 @@ def _joined(tokens: list[Token]) -> list[Token]:
         # The number of things is a count, and no element type.
         if token.values == ("numeric",) and index + 1 < len(tokens) and tokens[index + 1].text == "of":
             token = Token("number")
+        if token.text == "NDIM" and result and result[-1].text in _COUNTED:
+            token = Token("dimension")
+        # "dtype" in front of an element type is the word for it, and no element type of its own.
+        if token.values == ("dtype",) and _names_type(tokens[index + 1 : index + 5]):
+            token = Token("type")
         if token.text == "DTYPE" and result and result[-1].text == "DTYPE":
             result[-1] = Token("DTYPE", (*result[-1].values, *token.values))
             continue
@@ -180,6 +226,19 @@ def _joined(tokens: list[Token]) -> list[Token]:
                 continue
         result.append(token)
     return result
+
+
+#: What may stand between "dtype" and the element type that it is said to be.
+_IS = frozenset({"be", "is", "are", "should", "must", "can", "may", "of", "one", ":", "=", "support", "supported", "as"})
+
+
+def _names_type(after: list[Token]) -> bool:
+    for token in after:
+        if token.text == "DTYPE":
+            return token.values != ("dtype",)
+        if token.text not in _IS:
+            return False
+    return False
 
 
 def _code(piece: str, own: str, others: frozenset[str]) -> list[Token]:
@@ -213,6 +272,11 @@ def _braces(piece: str, own: str, others: frozenset[str]) -> list[Token]:
     if values and all(re.fullmatch(_NUMBER, value) for value in values):
         return [Token("NUMS", tuple(values))]
     none = [Token("NONE")] if "None" in items else []
+    # "{non-zero int, inf, 'fro'}" has a class of values among single ones.
+    classes = [item for item in items if not item[:1] in "'\"`‘" and dtype_word(item.split()[-1]) and " " in item]
+    none += [Token("DTYPE", (str(dtype_word(item.split()[-1])),)) for item in classes]
+    items = [item for item in items if item not in classes]
+    values = [item.strip("'\"`‘’") for item in items]
     named = tuple(value for item, value in zip(items, values) if value and item != "None")
     return none + ([Token("ENUM", named)] if named else [])
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from misfold.programs.errors import UsageError, one_line
 
+from .consistency import consistent
 from .facts import Constraints, Fact, Parameter, strongest
 from .labels import Label
 from .normal import DEFAULT, TEXT, TYPE, Sentence, sentences
@@ -96,6 +97,7 @@ class Rules:
             for sentence in sentences(text, where, parameter.name, others) if text else ():
                 facts += self.facts(sentence)
                 facts += relations(sentence)
+        facts = consistent(facts, parameter.type)
         if parameter.default is not None or any(
             token.text == "optional" for part in sentences(parameter.type, TYPE) for token in part.tokens
         ):

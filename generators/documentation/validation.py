@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from .consistency import consistent
 from .learning import learn
+from .normal import TYPE
 from .rules import Rules
 from .sample import Documented, Example
 from .scoring import Score, Value, score
@@ -40,7 +42,9 @@ def fold_of(group: str, folds: int = FOLDS) -> int:
 
 def extracted(rules: Rules, parameter: Documented) -> frozenset[Value]:
     """What rules say of a parameter of a sample, from its texts alone."""
-    return frozenset((f.category, f.value) for example in parameter.examples for f in rules.facts(example.sentence))
+    facts = [fact for example in parameter.examples for fact in rules.facts(example.sentence)]
+    stated = next((e.sentence.raw for e in parameter.examples if e.sentence.field == TYPE), "")
+    return frozenset((fact.category, fact.value) for fact in consistent(facts, stated))
 
 
 def cross_validate(

@@ -38,7 +38,7 @@ _DTYPES = {
 _STRUCTURES = {
     "tensor": "tensor tensors Tensor Tensors ndarray NDArray NDArrays array arrays Array array_like array-like"
     " arraylike tensorlike SparseTensor RaggedTensor Variable ndarrays vector vectors matrix matrices Vector Matrix"
-    " CSRNDArray RowSparseNDArray sparsetensor EagerTensor",
+    " CSRNDArray RowSparseNDArray sparsetensor EagerTensor ArrayLike Expr",
     "list": "list lists List",
     "tuple": "tuple tuples Tuple",
     "sequence": "sequence sequences Sequence",

@@ -82,10 +82,10 @@ def test_every_pipeline_compiles_and_agrees(target: Inductor, pipeline: Pipeline
 
 
 def test_every_pipeline_names_what_exists(target: Inductor):
-    from misfold.targets.inductor import _configuration
+    from misfold.targets.inductor import configuration
 
     for pipeline in PIPELINES:
-        with _configuration(pipeline):
+        with configuration(pipeline):
             pass
 
 

@@ -120,22 +120,39 @@ def test_a_lever_that_helps_names_the_part_of_inductor():
     assert Mitigation("pattern matcher off", FAILS) in blame.mitigations
 
 
-def test_where_no_lever_helps_pytorchs_bisector_is_asked():
-    answer = {"backend": "inductor", "subsystem": "lowerings", "number": 3, "debug": "aten.add", "runs": 9}
-    asked: list[str] = []
+def bisected(answer: dict[str, Any], helps: str | None = None) -> tuple[Any, Probe]:
+    """The blame where PyTorch's bisector answers so, and at most one entry of the configuration helps."""
 
-    def call(service: str, request: dict[str, Any]) -> dict[str, Any]:
-        asked.append(service)
-        return answer
+    def word(pipeline: Pipeline) -> str:
+        if pipeline.options["backend"] != "inductor":
+            return PASSES
+        return PASSES if helps in pipeline.options.get("config", {}) else FAILS
 
-    one = probe(
-        System("inductor"), Pipeline("x", {"backend": "inductor"}),
-        lambda p: FAILS if p.options["backend"] == "inductor" else PASSES, call=call,
-    )  # fmt: skip
-    blame = localise(one)
-    assert blame.key == "inductor/lowerings"
-    assert "application 3 (aten.add)" in blame.detail
-    assert len(asked) == 1
+    one = probe(System("inductor"), Pipeline("x", {"backend": "inductor"}), word, call=lambda *_: answer)
+    return localise(one, operators=False), one
+
+
+def test_pytorchs_bisector_names_the_lowering_where_no_option_says_more():
+    answer = {"backend": "inductor", "subsystem": "lowerings", "number": 3, "debug": "expm1_1", "runs": 9}
+    blame, one = bisected(answer)
+    assert blame.key == "inductor/lowerings:expm1"
+    assert "application 3 (expm1_1)" in blame.detail
+    # Three stages, and all options at once.
+    assert one.attempts == 4
+    assert blame.mitigations[-1].name.startswith("all at once: pattern matcher off, ")
+    blame, one = bisected(answer, helps="cpp.simdlen")
+    assert blame.key == "inductor/vector-code"
+    assert one.attempts == 4 + len(torch_stages.LEVERS)
+
+
+def test_a_pass_over_the_graph_that_the_bisector_names_is_to_blame():
+    answer = {"backend": "inductor", "subsystem": "post_grad_passes", "number": 10, "debug": "reinplace", "runs": 9}
+    blame, _ = bisected(answer, helps="use_post_grad_passes")
+    assert blame.key == "inductor/post_grad_passes:reinplace"
+    assert blame.how == ("stages", "bisector")
+    blame, _ = bisected({"error": "no backend fails"})
+    assert blame.key == "inductor"
+    assert blame.notes == ("PyTorch's bisector: no backend fails",)
 
 
 def test_time_that_is_up_is_said():

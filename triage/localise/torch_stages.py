@@ -1,4 +1,4 @@
-"""torch.compile: the first failing stage, then within Inductor the bisector's subsystem and options that help.
+"""torch.compile: the first failing stage, then within Inductor the bisector's pass or lowering and options that help.
 
 Stages in order (``backend=`` of torch.compile): ``eager`` (Dynamo alone), ``aot_eager`` (and AOTAutograd),
 ``aot_eager_decomp_partition`` (and decompositions and partitioning), ``inductor``. The first one that fails is the
@@ -7,6 +7,7 @@ component that maintainers ask for.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .bisector import SERVICE
@@ -59,19 +60,10 @@ def localise(probe: Probe) -> Blame:
 
 
 def _inductor(probe: Probe, rows: list[Mitigation], refused: bool) -> Blame:
-    how, notes, detail, part = ["stages"], [], "", ""
-    # Seven of eight levers tell nothing of an exception that lowering or code generation raises with a traceback.
-    if probe.silent or probe.outcome.kind in ("crash", "hang"):
-        for name, config, of_part in LEVERS:
-            rows.append(probe.mitigation(name, probe.options(config=config)))
-            if rows[-1].result == PASSES and not part:
-                part, how = of_part, [*how, "options"]
-    else:
-        for name, config, of_part in LEVERS[:4]:
-            rows.append(probe.mitigation(name, probe.options(config=config)))
-            if rows[-1].result == PASSES and not part:
-                part, how = of_part, [*how, "options"]
-    if not part and probe.outcome.kind not in ("crash", "hang"):
+    """Within Inductor: PyTorch's bisector says which of its passes over the graph, or which operator's lowering; where
+    it is a lowering, options of code generation say more."""
+    how, notes, detail, exact, lowering = ["stages"], [], "", "", ""
+    if probe.outcome.kind not in ("crash", "hang"):  # of which a process can see one
         answer = probe.call(SERVICE, {"case": probe.case.text, "pipeline": probe.pipeline.to_data()})
         if answer is None:
             notes.append("PyTorch's bisector gave no answer")
@@ -79,9 +71,48 @@ def _inductor(probe: Probe, rows: list[Mitigation], refused: bool) -> Blame:
             notes.append(f"PyTorch's bisector: {answer['error']}")
         else:
             how.append("bisector")
-            part = answer["subsystem"].removeprefix("inductor_")
+            exact, lowering = _bisected(answer)
             detail = f"bisector: {answer['backend']}, {answer['subsystem']}, application {answer['number']}"
             detail += f" ({answer['debug']})" if answer["debug"] else ""
+    part = ""
+    try:
+        part = _levers(probe, rows)
+    except Stopped:
+        notes.append("time was up before all was tried")
+    if part and not exact:
+        how.append("options")
     if refused:
         notes.append("no earlier stage takes the program")
-    return Blame("inductor", part, tuple(how), detail, tuple(rows), notes=tuple(notes))
+    return Blame("inductor", exact or part or lowering, tuple(how), detail, tuple(rows), notes=tuple(notes))
+
+
+def _bisected(answer: dict[str, Any]) -> tuple[str, str]:
+    """The part that the bisector blames: a pass with its name, or a lowering with its operator; '' for the other."""
+    subsystem = str(answer["subsystem"]).removeprefix("inductor_")
+    # A node's name, numbered where several have it; or the name of a pass.
+    name = re.sub(r"_\d+$", "", str(answer["debug"])) if str(answer["debug"]).isidentifier() else ""
+    part = f"{subsystem}:{name}" if name else subsystem
+    return ("", part) if subsystem == "lowerings" else (part, "")
+
+
+def _levers(probe: Probe, rows: list[Mitigation]) -> str:
+    """Rows of the table; the part that the first option that helps is about, '' if none does.
+
+    An option takes a compile to try. All of them at once are tried first: where that does not help, none of them does
+    alone, as long as the failure stays the same.
+    """
+    # Most levers tell nothing of an exception that lowering or code generation raises with a traceback.
+    levers = LEVERS if probe.silent or probe.outcome.kind in ("crash", "hang") else LEVERS[:4]
+    together: dict[str, Any] = {}
+    for _, config, _ in levers:
+        together |= config
+    if probe.fails(probe.options(config=together)):
+        names = ", ".join(name for name, _, _ in levers)
+        rows.append(Mitigation(f"all at once: {names}", FAILS))
+        return ""
+    part = ""
+    for name, config, of_part in levers:
+        rows.append(probe.mitigation(name, probe.options(config=config)))
+        if rows[-1].result == PASSES and not part:
+            part = of_part
+    return part
