@@ -137,9 +137,11 @@ RANDOM = _words(
 #: Binned by a rounded quotient, factorised up to signs and order, or made of the bits: nothing is known of rounding.
 NO_BOUND = _words(
     """
-    eig eigh eigvals hash_tensor histc histogram histogramdd lstsq matrix_rank svd
+    eig eigh eigvals hash_tensor histogramdd lstsq matrix_rank svd
     """
 )
+#: Counts by bins: the noisy samples cannot tell which elements may change their bin, the error analysis can.
+BINNED = _words("histc histogram")
 
 
 @cache

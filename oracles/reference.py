@@ -123,7 +123,7 @@ def evaluate(case: Case, eager: Outcome | None = None, inputs: Sequence[torch.Te
         return Reference(False, False, str(error))
     wanted = [*case.graph.returns, *worlds.written]
     bounded: Mapping[str, Shadow | str] = {}
-    if any(not worlds.facts[name].exact and worlds.facts[name].reason is None for name in wanted):
+    if any(not worlds.facts[name].exact and not worlds.facts[name].firm for name in wanted):
         bounded = _analysed(case, fresh)
     with torch.no_grad():
         values = tuple(_expected(worlds, name, bounded.get(name)) for name in case.graph.returns)
@@ -154,7 +154,7 @@ def _bytes(item: torch.Tensor) -> bytes:
 
 
 def _expected(worlds: Worlds, name: str, shadow: Shadow | str | None) -> Expected:
-    from .bounds.limits import limited
+    from .bounds.limits import bounded_alone, limited
 
     own, fact = worlds.program[name], worlds.facts[name]
     dtype, shape = _type_name(own), tuple(own.shape)
@@ -168,7 +168,8 @@ def _expected(worlds: Worlds, name: str, shadow: Shadow | str | None) -> Expecte
     elif own.is_complex():
         reason = reason or "complex results are not compared"
     if reason:
-        return Expected(dtype, shape, reason=reason)
+        nothing = Expected(dtype, shape, reason=reason)
+        return nothing if fact.firm or own.is_complex() else bounded_alone(nothing, own, shadow)
     wide = worlds.wide[name].detach()
     others = [env[name].detach() for env in worlds.samples if env[name] is not worlds.wide[name]]
     if own.is_floating_point():

@@ -47,6 +47,8 @@ def undefined(node: Node, inputs: Tensors, results: Sequence[torch.Tensor]) -> s
             return "an integer to a negative power"
     if name == "ctc_loss" and _labels_outside(node, inputs):
         return "a label that is no class"
+    if name == "native_batch_norm" and _statistics_misfit(node, inputs):
+        return "statistics or weights of another length than there are channels"
     if name in SCATTER and scatters_twice(node, name, inputs):
         return "two elements for one place"
     return None
@@ -58,3 +60,9 @@ def _labels_outside(node: Node, inputs: Tensors) -> bool:
         return False
     scores, labels = inputs[node.args[0].name], inputs[node.args[1].name]
     return labels.numel() > 0 and not bool(((labels >= 0) & (labels < scores.shape[-1])).all())
+
+
+def _statistics_misfit(node: Node, inputs: Tensors) -> bool:
+    # torch reads and writes past their ends without a check: native_batch_norm(x, weight, bias, mean, variance, ...)
+    given = [inputs[item.name] for item in node.args[:5] if isinstance(item, Ref)]
+    return bool(given) and given[0].dim() > 1 and any(item.numel() != given[0].shape[1] for item in given[1:])

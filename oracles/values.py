@@ -16,6 +16,10 @@ from .reference import Expected
 #: the root mean square over a tensor. Here it is per element, where the observed spread is smaller than a quarter of
 #: the standard deviation in 0.15% of elements, so that some more is needed.
 FACTOR = 4.0
+#: How many times what noise explains a target may be off where a sound bound allows it. Noise is a sample, of a model
+#: of errors that knows one way to compute each operator; a bound knows them all, and is seldom reached. Beyond this
+#: factor an evaluation within the bound is not impossible, but so unlikely that more evidence is worth asking for.
+CONFIRMED = 8.0
 #: Share of a tensor's elements whose spread is below the level that stands in for spreads that came out small by luck.
 TYPICAL = 0.9
 #: Unit roundoffs of the value itself that are always forgiven: two library functions of 2 ulp each.
@@ -102,6 +106,8 @@ def _decided(name: str, expected: Expected, eager: TensorValue, target: TensorVa
             return Comparison(True, Difference("proved", "values", text, float("inf"), "eager"))
     mask = expected.mask()
     if not mask.any():
+        if bound is not None and (bound == 0).any():
+            return Comparison(True)
         return Comparison(False, note=f"{name}: every element may change with rounding")
     wrong = mask & (left != right)
     if not wrong.any():
@@ -175,9 +181,12 @@ def _rounded(name: str, expected: Expected, eager: TensorValue, target: TensorVa
             return Comparison(True, Difference("suspect", "nonfinite", text, float("inf"), "eager"))
     judged = finite & usable & np.isfinite(left)
     if not judged.any():
-        note = "" if positions.any() else f"{name}: no element is finite and stable under rounding"
-        return Comparison(bool(positions.any()), note=note)
+        known = bool(positions.any()) or (bound is not None and bool(np.isfinite(bound).any()))
+        return Comparison(known, note="" if known else f"{name}: no element is finite and stable under rounding")
     allowed, distrusted = _allowed(reference, spread, eager_error, judged, dtype.unit_roundoff, NEGLIGIBLE[dtype.name])
+    if bound is not None:
+        # Beyond the bound is proved, and has been; within it noise alone does not accuse.
+        allowed = np.maximum(allowed, np.where(np.isfinite(bound), np.minimum(bound, CONFIRMED * allowed), 0.0))
     # Near the largest number of the type, rounding decides about overflow.
     judged &= np.abs(reference) + allowed < dtype.high
     with np.errstate(all="ignore"):

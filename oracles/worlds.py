@@ -33,10 +33,15 @@ Env = dict[str, torch.Tensor]
 
 @dataclass
 class Fact:
-    """What is known of one value: whether it is exact, and why it cannot be judged, if so."""
+    """What is known of one value: whether it is exact, and why it cannot be judged, if so.
+
+    ``firm``: the reason is one that an error bound cannot get around: the value has no defined meaning, is random, or
+    is a result of eager's that cannot be trusted. Other reasons are those of the samples alone.
+    """
 
     exact: bool
     reason: str | None = None
+    firm: bool = False
 
 
 class InvalidProgram(Exception):
@@ -76,6 +81,8 @@ class Worlds:
         }  # fmt: skip
         #: Inputs whose memory was written.
         self.written: set[str] = set()
+        #: Whether the running node's results are beyond judging; see Fact.
+        self._firm = False
         self._names: dict[int, list[str]] = {}
         for name, item in self.program.items():
             self._names.setdefault(_storage(item), []).append(name)
@@ -102,10 +109,14 @@ class Worlds:
             outputs = [value.name for value in node.outputs]
             self.program.update(zip(outputs, results, strict=False))
             reason = next((self.facts[name].reason for name in node.uses if self.facts[name].reason), None)
+            self._firm = kinds.is_random(node) or any(self.facts[name].firm for name in node.uses)
             exact, same = False, True
             tied: str | None = None
-            if reason is None and not written:
-                same, reason = layout_agrees(node, call, own, results)
+            if not self._firm and not written:
+                same, odd = layout_agrees(node, call, own, results)
+                self._firm, reason = odd is not None, reason or odd
+            if (why := undefined(node, own, results)) is not None:
+                self._firm, self.undefined, reason = True, self.undefined or why, reason or why
             torch.set_default_dtype(torch.float64)
             try:
                 if isinstance(wide_call, NoReference):
@@ -130,12 +141,9 @@ class Worlds:
         before = {use: self.wide[use].detach() for use in node.uses}
         if written:
             before = {use: item.clone() for use, item in before.items()}
-        why = undefined(node, own, results)
-        self.undefined = self.undefined or why
-        reason = reason or why
         if kinds.is_random(node):
             reason = reason or f"{node.op} draws random numbers"
-        elif name in kinds.NO_BOUND:
+        elif name in kinds.NO_BOUND or name in kinds.BINNED:
             reason = reason or f"no error bound is known for {node.op}"
         if reason is not None:
             return False, reason, None
@@ -152,7 +160,8 @@ class Worlds:
         exact = False
         if all(self.facts[use].exact for use in node.uses):
             exact, reason = exact_result(node, call, before, results, wide)
-            self.undefined = self.undefined or reason
+            if reason is not None:
+                self._firm, self.undefined = True, self.undefined or reason
         reason = reason or _departed(results, wide)
         tied = None
         if reason is None:
@@ -234,7 +243,7 @@ class Worlds:
         for value, item in zip(node.outputs, results, strict=False):
             indices = not item.is_floating_point() and not item.is_complex()
             why = reason or (tied if indices else None)
-            self.facts[value.name] = Fact(exact and why is None, why)
+            self.facts[value.name] = Fact(exact and why is None, why, self._firm)
             self._names.setdefault(_storage(item), []).append(value.name)
             if self.gradient and why and not indices:
                 self.routed = self.routed or why
@@ -243,6 +252,7 @@ class Worlds:
                 fact = self.facts[name]
                 fact.exact = fact.exact and exact
                 fact.reason = fact.reason or reason
+                fact.firm = fact.firm or self._firm
                 self.written.add(name)
 
     def margin(self, name: str) -> torch.Tensor | None:

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from misfold.programs.graph import Graph
 
 from ..calls import Call, make_calls
-from ..kinds import NO_BOUND, base_name, is_random
+from ..kinds import is_random
 from . import rules
 from .registry import Applied, Rule
 from .shadow import Memory, Shadow, Undecided, unknown
@@ -42,7 +42,22 @@ class _Plan:
     writes: tuple[tuple[int, str], ...]
     moves: bool
     decomposed: Any
+    #: It is nothing but calls of other operators, which are followed if it has no rule.
+    composite: bool
     random: bool
+
+
+def _functional(packet: Any, function: Any) -> Any:
+    """The overload that takes what an in-place one takes, and writes nothing; None if there is none."""
+    wanted = [str(item.type) for item in function._schema.arguments]
+    names = [function._overloadname, *packet.overloads()]
+    for overload in (getattr(packet, name) for name in names if name in packet.overloads()):
+        schema = overload._schema
+        if [str(item.type) for item in schema.arguments] == wanted and not any(
+            item.alias_info is not None for item in schema.arguments
+        ):
+            return overload
+    return None
 
 
 @cache
@@ -59,15 +74,15 @@ def _plan(function: Any) -> _Plan:
     if writes and raw.endswith("_") and not raw.startswith("__"):
         name = raw[:-1]
         packet = getattr(torch.ops.aten, name, None)
-        found = getattr(packet, function._overloadname, None) if packet is not None else None
-        functional = found  # without one, a rule could not evaluate it without writing
+        # without one, a rule could not evaluate it without writing
+        functional = None if packet is None else _functional(packet, function)
     if function.namespace != "aten":
         name = f"{function.namespace}::{name}"
     random = torch.Tag.nondeterministic_seeded in function.tags
     return _Plan(
         name, function._overloadname, functional, None if functional is None else rules.RULES.get(name), view, writes,
         name in rules.MOVING,
-        rules.decomposition(name, functional), random,
+        rules.decomposition(name, functional), function._can_decompose(), random,
     )  # fmt: skip
 
 
@@ -101,6 +116,9 @@ class Analysis(TorchDispatchMode):
                 result = plan.decomposed(*args, **kwargs)
             if result is not NotImplemented:
                 return result
+        elif plan.rule is None and plan.composite:
+            with self:
+                return func.decompose(*args, **kwargs)
         reason: str | None = None
         try:
             operands = self._operands(args), self._operands(kwargs)
@@ -150,6 +168,8 @@ class Analysis(TorchDispatchMode):
             reason = self.tainted
         if reason is None and not plan.moves:
             reason = next((item.lost for item in applied.shadows() if item.lost), None)
+        if not own:
+            return []
         if reason is None and plan.rule is None:
             self.missing.add(plan.name)
             reason = f"no error bound is known for {plan.name}"
@@ -227,7 +247,7 @@ def uncovered(graph: Graph, inputs: Sequence[torch.Tensor]) -> list[str]:
             mode.memory.give(item)
         with torch.no_grad(), mode:
             results = call(env)
-        if mode.missing or base_name(node.op) in NO_BOUND:
+        if mode.missing:
             found.append(node.op)
         env.update(zip((value.name for value in node.outputs), results, strict=False))
     return found
@@ -258,12 +278,9 @@ def analyse(graph: Graph, inputs: Sequence[torch.Tensor]) -> Analysed:
     with torch.no_grad(), mode:
         for node, call in zip(graph.nodes, make_calls(graph), strict=True):
             assert isinstance(call, Call), "only widening can fail"
-            name = base_name(node.op)
             mode.tainted = None
             if is_random(node):
                 mode.tainted = f"{node.op} draws random numbers"
-            elif name in NO_BOUND:
-                mode.tainted = f"no error bound is known for {node.op}"
             results = call(env)
             # Composites may return what a Python-level part of them made after the taint, or views of operands.
             given = _storages([env[use] for use in node.uses]) if mode.tainted is not None else set()

@@ -83,4 +83,9 @@ LIPSCHITZ: dict[str, tuple[float, Accuracy]] = {
 }
 
 #: Even functions that grow with |x|.
-EVEN: dict[str, Accuracy] = {"cosh": Accuracy(12), "i0": Accuracy(16), "special_i0": Accuracy(16)}
+EVEN: dict[str, Accuracy] = {
+    "cosh": Accuracy(12),
+    "i0": Accuracy(16),
+    "special_i0": Accuracy(16),
+    "special_modified_bessel_i0": Accuracy(16),
+}

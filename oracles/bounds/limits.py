@@ -66,6 +66,25 @@ def limited(expected: Expected, own: torch.Tensor, shadow: Shadow | str | None) 
     return replace(expected, data=value.tobytes(), bound=_upwards(error), contested=contested)
 
 
+def bounded_alone(nothing: Expected, own: torch.Tensor, shadow: Shadow | str | None) -> Expected:
+    """What is expected of a tensor that the noisy samples cannot judge, if the analysis knows some of its elements.
+
+    Args:
+        nothing: says why the samples cannot judge it; it is returned if the analysis knows no element either.
+        own: what the program gives in its own types.
+        shadow: as for ``limited``.
+    """
+    if own.is_floating_point():
+        blank = torch.full(own.shape, float("inf"), dtype=torch.float64).numpy().tobytes()
+        values = own.double().contiguous().numpy().tobytes()
+        found = limited(replace(nothing, reason=None, data=values, spread=blank), own, shadow)
+    else:
+        undecided = torch.zeros(own.shape, dtype=torch.bool).numpy().tobytes()
+        found = limited(replace(nothing, reason=None, decided=undecided), own, shadow)
+    bound = found.bounds()
+    return nothing if bound is None or not np.isfinite(bound).any() else found
+
+
 def _contested(own: torch.Tensor, value: torch.Tensor, error: torch.Tensor, wrong: torch.Tensor) -> str | None:
     if not bool(wrong.any()):
         return None

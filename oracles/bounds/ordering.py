@@ -16,7 +16,7 @@ from .registry import Applied, rule
 from .shadow import INF, Shadow, Undecided, settle
 
 
-def _ends(call: Applied) -> list[tuple[Tensor, Tensor | None]]:
+def ends(call: Applied) -> list[tuple[Tensor, Tensor | None]]:
     """The call's results on values, each with its error by the results on both ends; for monotone calls."""
     middle = call.call(lambda item: item.value)
     if all(item.error is None for item in call.shadows()):
@@ -59,7 +59,7 @@ def limited(call: Applied) -> Shadow:
         value, low, high = (call.call(change(end))[0] for end in (0, -1, 1))
         error: Tensor | None = torch.maximum((value - low).abs(), (value - high).abs()).nan_to_num(INF, INF, INF)
     else:
-        value, error = _ends(call)[0]
+        value, error = ends(call)[0]
     if slack:
         # a limit that the type does not hold is rounded when it is used
         hit = torch.zeros_like(value, dtype=torch.bool)
@@ -72,7 +72,8 @@ def limited(call: Applied) -> Shadow:
     return settle(value, error, dtype, lambda: known)
 
 
-def _finish(value: Tensor, error: Tensor | None, own: Tensor) -> Shadow:
+def finish(value: Tensor, error: Tensor | None, own: Tensor) -> Shadow:
+    """The shadow of a monotone call's result."""
     if error is None or not own.is_floating_point():
         return Shadow(value, error, own.dtype)
     return settle(value, error, own.dtype, lambda: error == 0)
@@ -106,8 +107,8 @@ def extreme(call: Applied) -> list[Shadow]:
         return [limited(call)]
     if not source.dtype.is_floating_point and source.error is not None:
         raise Undecided(f"{call.name} of undecided integers")
-    pairs = _ends(call)
-    found = [_finish(value, error, own) for (value, error), own in zip(pairs, call.own)]
+    pairs = ends(call)
+    found = [finish(value, error, own) for (value, error), own in zip(pairs, call.own)]
     if len(call.own) == 2 and call.name in ("max", "min"):
         sign = 1.0 if call.name == "max" else -1.0
         found[1] = chosen(source, call.args[1], pairs[1][0], call.own[1], sign)
@@ -156,8 +157,8 @@ def ordered(call: Applied) -> list[Shadow]:
     source = call.args[0]
     if not source.dtype.is_floating_point and source.error is not None:
         raise Undecided(f"{call.name} of undecided integers")
-    pairs = _ends(call)
-    found = [_finish(value, error, own) for (value, error), own in zip(pairs, call.own)]
+    pairs = ends(call)
+    found = [finish(value, error, own) for (value, error), own in zip(pairs, call.own)]
     indices = [at for at, own in enumerate(call.own) if not own.is_floating_point() and own.dtype is torch.int64]
     if source.dtype is torch.int64 and call.name != "argsort":
         indices = indices[1:]
@@ -183,8 +184,8 @@ def ordered(call: Applied) -> list[Shadow]:
       "max_pool2d", "max_pool1d", "max_pool3d")  # fmt: skip
 def pooled(call: Applied) -> list[Shadow]:
     """Maxima of windows; their indices are decided only if all elements differ by more than their errors."""
-    pairs = _ends(call)
-    found = [_finish(value, error, own) for (value, error), own in zip(pairs, call.own)]
+    pairs = ends(call)
+    found = [finish(value, error, own) for (value, error), own in zip(pairs, call.own)]
     if len(found) == 2:
         source = call.args[0]
         flat = Shadow(
