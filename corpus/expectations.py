@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 from misfold.programs.errors import TextError
+from misfold.programs.versions import is_range, within
 from misfold.targets.outcome import FAILURES
 
 #: ``ok`` covers all that is not held against a target: right values, and an honest rejection.
@@ -43,15 +41,7 @@ class Expectation:
 
     def applies(self, installed: Mapping[str, str]) -> bool:
         """Whether it speaks of these versions. A package that is not installed matches no specifier."""
-        for package, specifier in self.versions.items():
-            try:
-                # A local build tag (2.13.0+cpu) says nothing about the version.
-                version = Version(installed.get(package, "").partition("+")[0])
-            except InvalidVersion:
-                return False
-            if not SpecifierSet(specifier).contains(version, prereleases=True):
-                return False
-        return True
+        return within(self.versions, installed)
 
     def matches(self, result: str, oracle: str, message: str) -> bool:
         """Whether what was seen is what is expected."""
@@ -84,10 +74,8 @@ class Expectation:
         if data["result"] not in RESULTS:
             raise TextError(f"unknown result {data['result']!r:.40}", allowed=", ".join(RESULTS), source=source)
         for package, specifier in versions.items():
-            try:
-                SpecifierSet(specifier)
-            except InvalidSpecifier:
+            if not is_range(specifier):
                 raise TextError(
                     f"{package}: {specifier!r:.60} is no version range", allowed='as in ">=2.13,<2.14"', source=source
-                ) from None
+                )
         return Expectation(data["target"], data["result"], dict(versions), data.get("oracle"), data.get("message"))

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from misfold.programs.versions import version_of
 from misfold.triage.versions import FAILS, PASSES
 
 from .retests import Retest, retests
@@ -18,6 +19,8 @@ from .store import Bug, Finding, Store
 #: known issue. ``fixed``: it no longer fails in a newer version. ``gone``: it no longer fails in the versions that it
 #: was found in, nobody knows why. ``flaky``: sometimes it fails, sometimes not, in the same versions.
 STATES = ("new", "confirmed", "known", "fixed", "gone", "flaky")
+#: Of a package whose version is none: older than any.
+UNKNOWN = Version("0")
 #: The last so many results with the same versions decide: as many as one recheck makes.
 RECENT = 3
 
@@ -82,22 +85,17 @@ def _shared(versions: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[tupl
 
 def _order(key: tuple[tuple[str, str], ...], results: Sequence[Retest]) -> tuple[Any, ...]:
     latest = max(one.at for one in results if _is(one, key))
-    return (*[_version(number) for _, number in key], latest)
+    return (*[version_of(number) or UNKNOWN for _, number in key], latest)
 
 
 def _is(one: Retest, key: tuple[tuple[str, str], ...]) -> bool:
     return all(str(one.versions.get(name)) == number for name, number in key)
 
 
-def _version(number: str) -> Version:
-    try:
-        return Version(number.partition("+")[0])
-    except InvalidVersion:
-        return Version("0")
-
-
 def _newer(left: tuple[tuple[str, str], ...], right: tuple[tuple[str, str], ...]) -> bool:
     """Whether some package is newer on the left than on the right, and none is older."""
     known = dict(right)
-    pairs = [(_version(number), _version(known[name])) for name, number in left if name in known]
+    pairs = [
+        (version_of(number) or UNKNOWN, version_of(known[name]) or UNKNOWN) for name, number in left if name in known
+    ]
     return any(a > b for a, b in pairs) and all(a >= b for a, b in pairs)

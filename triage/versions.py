@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from misfold.programs.errors import UsageError
+from misfold.programs.versions import version_of
 
 from .script import run_script
 
@@ -42,10 +43,7 @@ class Environment:
 
     def version(self, package: str) -> Version | None:
         """The version of a package, None where it is not installed or has no proper version."""
-        try:
-            return Version(self.versions[package])
-        except (KeyError, InvalidVersion):
-            return None
+        return version_of(self.versions.get(package, ""))
 
 
 @dataclass(frozen=True)

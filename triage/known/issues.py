@@ -14,10 +14,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
-
 from misfold.programs.errors import UsageError, one_line
+from misfold.programs.versions import is_range, within
 from misfold.targets.outcome import KINDS
 
 #: What a finding may be: the kinds of failing outcomes, and ``wrong`` for values that are.
@@ -75,14 +73,7 @@ class Issue:
         """Whether it has not expired and speaks of these versions."""
         if self.expires is not None and today > self.expires:
             return False
-        for package, specifier in self.versions.items():
-            try:
-                version = Version(versions.get(package, "").partition("+")[0])
-            except InvalidVersion:
-                return False
-            if not SpecifierSet(specifier).contains(version, prereleases=True):
-                return False
-        return True
+        return within(self.versions, versions)
 
     def knows(self, found: Failing) -> bool:
         """Whether a finding is this issue; ``current`` is asked separately."""
@@ -171,9 +162,7 @@ def _check(key: str, value: Any, where: str) -> None:
         if not isinstance(value, dict):
             raise UsageError(f'{where} must be a table, as in {{ torch = "<2.14" }}')
         for package, specifier in value.items():
-            try:
-                SpecifierSet(specifier)
-            except (InvalidSpecifier, TypeError, AttributeError):
+            if not is_range(specifier):
                 raise UsageError(
                     f'{where}: {one_line(package, 40)}: not a version range; write it as in ">=2.13,<2.14"'
-                ) from None
+                )
