@@ -23,6 +23,8 @@ from .coverage import worker
 
 REFERENCE = "reference"
 BAD = ("proved", "suspect")
+#: Outcomes that a reference has a say in: other failures are failures, whatever the program computes.
+REFERRED = ("values", "run-error")
 
 
 @dataclass(frozen=True)

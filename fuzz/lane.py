@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from misfold.generators.support import Support
+from misfold.oracles.agreement import agreement
 from misfold.oracles.reference import Reference
 from misfold.oracles.verdict import Verdict
 from misfold.programs.case import Case, merge_cases, parse_case
@@ -18,10 +19,10 @@ from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
 
 from .batch import run_merged
-from .examine import BAD, REFERENCE, Examiner, unpack_reference
+from .examine import BAD, REFERENCE, REFERRED, Examiner
 from .investigate import Investigator
-from .relating import chosen, failing_variant
 from .papers import write_papers
+from .relating import chosen, failing_variant
 from .settings import BLOCK, Settings
 from .store import Campaign, Finding, Store
 from .tally import Tally
@@ -29,14 +30,15 @@ from .tally import Tally
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Made:
-    """A case as it came from the generator."""
+    """A case as it came from the generator. Its reference is there once something had to be judged by it."""
 
     index: int
     case: Case
     eager: Outcome
-    reference: Reference | None
+    reference: Reference | None = None
+    referred: bool = False
 
 
 # What is said of a case that a target is known not to take: nothing was run, nothing is wrong.
@@ -168,7 +170,7 @@ class Lane(Triage):
                 rows.append(_nothing(item["index"], item["note"]))
                 continue
             case = parse_case(item["text"])
-            eager, reference = unpack_reference(item)
+            eager = Outcome.from_data(item["eager"])
             eager_seconds += item["seconds"]["eager"]
             note = (
                 ""
@@ -177,7 +179,7 @@ class Lane(Triage):
             )
             rows.append(self._row_of_case(item, case, note))
             if eager.kind == "values":
-                made.append(Made(item["index"], case, eager, reference))
+                made.append(Made(item["index"], case, eager))
         self.tally.spend("target", eager_seconds)
         self.tally.spend("generate", time.perf_counter() - start - eager_seconds)
         return made, rows
@@ -247,11 +249,11 @@ class Lane(Triage):
         bad: list[tuple[Case, int, Outcome, Verdict]] = []
         rows = []
         for item, (outcome, shared) in zip(group, merged.outcomes, strict=True):
-            verdict = self.examiner.judge(item.case, target, item.eager, item.reference, outcome)
+            verdict = self._judge(item, target, outcome)
             if shared and verdict.kind in BAD:
                 whole = outcome, verdict
                 outcome = run(item.case, [item.case])
-                verdict = self.examiner.judge(item.case, target, item.eager, item.reference, outcome)
+                verdict = self._judge(item, target, outcome)
                 if verdict.kind not in BAD and not bad:
                     # Wrong only in company: the merged case is the finding.
                     bad.append((merge_cases([other.case for other in group]), item.index, *whole))
@@ -273,6 +275,16 @@ class Lane(Triage):
             if finding is not None:
                 self.pending.append(finding)
         return rows
+
+    def _judge(self, item: Made, target: str, outcome: Outcome) -> Verdict:
+        """The verdict on an outcome; the reference is evaluated if there is something that it can decide."""
+        same = agreement(item.case, item.eager, outcome, aliases=self.examiner.targets[target].aliases)
+        if same is not None:
+            return same
+        if outcome.kind in REFERRED and not item.referred:
+            item.referred = True
+            _, item.reference = self.examiner.refer(item.case)
+        return self.examiner.judge(item.case, target, item.eager, item.reference, outcome)
 
     def _variants(
         self, target: str, pipeline: Pipeline, group: Sequence[Made], bad: set[int]

@@ -65,6 +65,12 @@ def warm_up() -> None:
     _records(path or None)
 
 
+def observe(case: Case) -> dict[str, Any]:
+    """Eager outcome of a case as plain data, with the seconds that it took."""
+    eager = run_case(Eager(), case, None)
+    return {"eager": eager.to_data(), "seconds": {"eager": eager.seconds.get("total", 0.0)}}
+
+
 def refer(case: Case, repeats: int = 1) -> dict[str, Any]:
     """Eager outcome and reference of a case as plain data, with the seconds that each took."""
     # Drawn once: eager is given copies, and the reference, which may write them, comes last.
@@ -84,7 +90,8 @@ def make(request: dict[str, Any]) -> dict[str, Any]:
     """Cases of the campaign ``seed`` under ``options`` (a JSON text).
 
     Each of ``plans`` has an ``index``, and ``only``: None, or the ``target`` with its ``versions`` to whose calls the
-    case is to keep.
+    case is to keep. Each of the answer's items has the case's ``text`` and what ``observe`` says of it; its reference
+    is evaluated (``serve``) when something has to be judged by it.
     """
     generator = generator_for(request["options"])
     items = []
@@ -92,7 +99,7 @@ def make(request: dict[str, Any]) -> dict[str, Any]:
         start = time.perf_counter()
         case = generator.case(request["seed"], plan["index"], calls_of(plan["only"]))
         spent = time.perf_counter() - start
-        item = refer(case)
+        item = observe(case)
         item["seconds"]["generate"] = spent
         items.append({"index": plan["index"], "text": case.text, **item})
     return {"items": items}

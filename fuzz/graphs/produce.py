@@ -15,7 +15,7 @@ from misfold.programs.case import Case, parse_case
 from misfold.programs.operators import operator_names
 
 from .. import produce
-from ..produce import calls_of, generator_for, refer, support_of
+from ..produce import calls_of, generator_for, observe, support_of
 
 #: A mutant that the target of the plan is known to refuse is made anew so often at most.
 _ATTEMPTS = 3
@@ -51,7 +51,7 @@ def make(request: dict[str, Any]) -> dict[str, Any]:
             continue
         if plan["what"] == "program":
             case = replace(case, about={"seed": request["seed"], "index": plan["index"], "mutator": plan["mutator"]})
-        item = refer(case)
+        item = observe(case)
         item["seconds"]["generate"] = spent
         items.append({"index": plan["index"], "text": case.text, **item})
     return {"items": items}
