@@ -9,7 +9,7 @@ from typing import Any
 
 from misfold.oracles import reference
 from misfold.oracles.judge import judge
-from misfold.oracles.kernels import Expected, expect, judge_kernel
+from misfold.oracles.kernels import Expected, expect, judge_kernel, unmet_passes
 from misfold.oracles.reference import evaluate
 from misfold.oracles.verdict import Verdict
 from misfold.programs.case import parse_case
@@ -49,10 +49,9 @@ def serve_kernel(request: dict[str, Any]) -> dict[str, Any]:
     case: Any = parse_any_kernel(request["case"])
     outcome = Outcome.unpack(request["outcome"])
     target, pipeline = kernel_registry.get(request["target"]), Pipeline.from_data(request["pipeline"])
-    if pipeline.passes is not None and outcome.kind != "rejected":
-        unmet = target.pass_space().unmet([name for name, _ in pipeline.passes])
-        if unmet is not None:
-            return asdict(Verdict("undecided", "passes", unmet))
+    unmet = unmet_passes(target, case, pipeline, outcome)
+    if unmet is not None:
+        return asdict(unmet)
     expected = _script_expected(case) if isinstance(case, TVMScriptCase) else expect(case)
     if isinstance(expected, str):
         return asdict(Verdict("undecided", "kernel", expected))

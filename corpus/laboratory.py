@@ -12,6 +12,7 @@ from misfold.oracles.verdict import Verdict
 from misfold.programs.errors import TargetError
 from misfold.programs.pipeline import Pipeline
 from misfold.targets import registry, running
+from misfold.targets.isolation.folders import private_folders
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.isolation.slot import Slot
@@ -148,12 +149,8 @@ class Laboratory:
             if self._scratch is None:
                 self._scratch = tempfile.TemporaryDirectory(prefix="misfold-corpus-")
             root = Path(self._scratch.name)
-            folders = {"MISFOLD_CACHE": "cache", "HOME": "home", "TMPDIR": "tmp"}
-            for folder in folders.values():
-                (root / folder).mkdir(exist_ok=True)
             server = ForkServer(
-                name, [preload], root / name, Limits(seconds=self.seconds),
-                {key: str(root / folder) for key, folder in folders.items()} | environment,
+                name, [preload], root / name, Limits(seconds=self.seconds), private_folders(root) | environment
             )  # fmt: skip
             server.start()
             self._servers[name] = server

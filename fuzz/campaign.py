@@ -18,6 +18,7 @@ from typing import Any
 from misfold.generators.support import Support
 from misfold.programs.errors import MisfoldError, StoreError, TargetError, UsageError
 from misfold.targets import registry, running
+from misfold.targets.isolation.folders import private_folders
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.protocol import Target
@@ -117,13 +118,7 @@ class Servers:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         self.scratch = scratch
-        environment = {
-            "MISFOLD_CACHE": str(scratch / "cache"),
-            "HOME": str(scratch / "home"),
-            "TMPDIR": str(scratch / "tmp"),
-        }
-        for path in environment.values():
-            Path(path).mkdir(parents=True, exist_ok=True)
+        environment = private_folders(scratch)
         self.servers = {REFERENCE: ForkServer(REFERENCE, [making], scratch / REFERENCE, limits, environment)}
         for target in targets.values():
             if target.family not in self.servers:

@@ -13,6 +13,14 @@ from .store import FILE, Finding, Store
 ROOT = Path("campaigns")
 
 
+def is_file_name(what: str) -> bool:
+    """Whether what a user names is a file or ``-`` (standard input), rather than a finding or bug of a campaign.
+
+    A name that looks like a file's is one, also where there is no such file: the error is about files then.
+    """
+    return what == "-" or "/" in what or what.endswith((".py", ".kernel")) or Path(what).exists()
+
+
 def new_folder(seed: int) -> Path:
     """A folder for a new campaign."""
     return ROOT / f"{time.strftime('%Y%m%d-%H%M%S')}-seed{seed}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from misfold.compiler.loops.ir import Binary, Cast, Function, Unary
 from misfold.compiler.loops.operators import BINARY
 from misfold.compiler.loops.visit import all_expressions
 from misfold.programs.kernel import KernelCase, kernel_inputs
+from misfold.programs.kernel_tvmscript import TVMScriptCase
+from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import FAILURES, Failure, Outcome, TensorValue
 
 from .judge import MEMORY, ORACLES
@@ -60,6 +63,20 @@ def expect(case: KernelCase) -> Expected:
     return Expected(
         values, approximate(case.function, rounded=bool(rounding)), tuple(overflow), steps=discrete(case.function)
     )
+
+
+def unmet_passes(target: Any, case: Any, pipeline: Pipeline, outcome: Outcome) -> Verdict | None:
+    """``undecided`` where a pass ran without what it needs, which makes whatever came of it nobody's fault; else None.
+
+    Args:
+        target: the kernel target, which knows what its passes need.
+        case: a kernel; one of TVMScript begins where more has been done already.
+        pipeline, outcome: what it was compiled with, and what came of it.
+    """
+    if pipeline.passes is None or outcome.kind == "rejected":
+        return None
+    unmet = target.unmet([name for name, _ in pipeline.passes], isinstance(case, TVMScriptCase))
+    return None if unmet is None else Verdict("undecided", "passes", unmet)
 
 
 def judge_kernel(case: KernelCase, expected: Expected, outcome: Outcome, *, exact_overflow: bool) -> Verdict:

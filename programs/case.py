@@ -60,9 +60,8 @@ class Case:
     def hash(self) -> str:
         """Content hash: names of values, the order of dicts and ``about`` do not count."""
         recipes = {f"x{index}": _ordered(self.recipes[value.name]) for index, value in enumerate(self.graph.inputs)}
-        pipelines = {name: _ordered(self.pipelines[name].to_data()) for name in sorted(self.pipelines)}
-        parts = (print_graph(self.graph.normal()), *map(print_literal, (recipes, pipelines, self.exact)))
-        return text_hash("\n".join(parts))
+        parts = (print_graph(self.graph.normal()), print_literal(recipes), hashed_pipelines(self.pipelines))
+        return text_hash("\n".join([*parts, print_literal(self.exact)]))
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """How Hypothesis and notebooks show a case: as the file, which can be saved and replayed."""
@@ -108,6 +107,12 @@ def _ordered(data: Any) -> Any:
     if isinstance(data, Mapping):
         return {key: _ordered(data[key]) for key in sorted(data)}
     return [_ordered(item) for item in data] if isinstance(data, list | tuple) else data
+
+
+def hashed_pipelines(pipelines: Mapping[str, Pipeline]) -> str:
+    """What of the pipelines of a case of any kind goes into its content hash: their order and that of options does not
+    count, that of passes does."""
+    return print_literal({name: _ordered(pipelines[name].to_data()) for name in sorted(pipelines)})
 
 
 def print_literal(value: Any, depth: int = 0) -> str:

@@ -22,7 +22,7 @@ from misfold.compiler.loops.printer import print_function
 from misfold.compiler.loops.verify import verify
 from misfold.compiler.loops.visit import Block, map_blocks, replace_buffers, statements, substitute_block
 
-from .case import print_literal
+from .case import hashed_pipelines, print_literal
 from .errors import TextError
 from .hashing import text_hash
 from .kernel_arrays import arrays_for
@@ -68,11 +68,7 @@ class KernelCase:
     @cached_property
     def hash(self) -> str:
         """Content hash: names, the order of pipelines and ``about`` do not count."""
-        pipelines = {
-            name: {**self.pipelines[name].to_data(), "options": dict(sorted(self.pipelines[name].options.items()))}
-            for name in sorted(self.pipelines)
-        }
-        parts = (print_function(normal(self.function)), str(self.seed), print_literal(pipelines))
+        parts = (print_function(normal(self.function)), str(self.seed), hashed_pipelines(self.pipelines))
         return text_hash("\n".join(parts))
 
     def with_seed(self, seed: int) -> KernelCase:

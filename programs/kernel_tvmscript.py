@@ -16,7 +16,7 @@ from typing import Any
 from misfold.compiler.dtypes import BOOL, BY_NAME, DType
 from misfold.compiler.loops.ir import Buffer, Function, Parameter
 
-from .case import print_literal
+from .case import hashed_pipelines, print_literal
 from .errors import BoundError, TextError
 from .hashing import text_hash
 from .kernel import KernelCase, parse_kernel_case, read_head
@@ -46,11 +46,7 @@ class TVMScriptCase:
     @cached_property
     def hash(self) -> str:
         """Content hash: the order of pipelines and ``about`` do not count."""
-        pipelines = {
-            name: {**self.pipelines[name].to_data(), "options": dict(sorted(self.pipelines[name].options.items()))}
-            for name in sorted(self.pipelines)
-        }
-        return text_hash("\n".join((self.script, str(self.seed), print_literal(pipelines))))
+        return text_hash("\n".join((self.script, str(self.seed), hashed_pipelines(self.pipelines))))
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:

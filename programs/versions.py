@@ -19,9 +19,11 @@ def version_of(text: str) -> Version | None:
 
 def is_range(text: object) -> bool:
     """Whether this is a version range, as ``">=2.13,<2.14"``."""
+    if not isinstance(text, str):
+        return False
     try:
-        SpecifierSet(text)  # type: ignore[arg-type]
-    except (InvalidSpecifier, TypeError, AttributeError):
+        SpecifierSet(text)
+    except InvalidSpecifier:
         return False
     return True
 

@@ -23,7 +23,7 @@ from misfold.programs.errors import UsageError
 from misfold.targets import registry
 from misfold.triage.script import export_script
 
-from ..folders import find, open_store
+from ..folders import find, is_file_name, open_store
 from .browse import Folder, make_console
 from .kernels import export_kernel, kernel_of
 from .replay import load, pick_pipeline, write
@@ -170,9 +170,8 @@ def _case_of(what: str, folder: Path | None) -> tuple[AnyCase, str]:
     """A case and one line about it."""
     kernel = kernel_of(what, folder, full=False)
     case: AnyCase = kernel[0] if kernel is not None else load(what, folder, full=False)[0]
-    path = Path(what)
-    if path.exists():
-        return case, str(case.about.get("title", path.name))
+    if is_file_name(what):
+        return case, str(case.about.get("title", Path(what).name))
     store = open_store(folder)
     item = find(store, what)
     return case, next((bug.title for bug in store.bugs() if bug.id == item.bug_id), item.explanation.splitlines()[0])

@@ -19,7 +19,7 @@ from misfold.programs.pipeline import Pipeline
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.options import unknown
 
-from ..folders import find, open_store
+from ..folders import find, is_file_name, open_store
 from ..kernels.campaign import find_kernel_targets, kernel_servers
 from ..kernels.examine import KernelExaminer
 from ..kernels.investigate import KernelInvestigator
@@ -35,7 +35,7 @@ def kernel_of(what: str, folder: Path | None, full: bool) -> tuple[KernelCase | 
         except (OSError, UnicodeDecodeError):
             return None
         return (parse_any_kernel(text, what), path.name) if _is_kernel(text) else None
-    if what == "-" or what.endswith(".py") or "/" in what:
+    if is_file_name(what):
         return None
     item = find(open_store(folder), what)
     text = item.text if full or not item.reduced else item.reduced

@@ -16,7 +16,7 @@ from misfold.triage.reduce.search import SAME, Bounds
 from misfold.triage.reduce.stability import TRIALS, measure
 
 from ..examine import Examination, Examiner
-from ..folders import find, open_store
+from ..folders import find, is_file_name, open_store
 from ..reducing import Reduced, Reducer
 from ..workers import open_examiners
 from .blames import print_blame
@@ -123,7 +123,7 @@ def _session(
     case: Any = kernel[0] if kernel is not None else load(what, folder, full)[0]
     named = list(case.pipelines)
     if target is None:
-        if not named and not Path(what).exists():
+        if not named and not is_file_name(what):
             target = find(open_store(folder), what).target
         elif len(named) != 1:
             raise UsageError(f"the case names {len(named)} targets; say which one fails with --target")

@@ -23,7 +23,7 @@ from misfold.triage.script import describe, export_script
 
 from ..campaign import Servers, find_targets
 from ..examine import Examiner
-from ..folders import find, open_store
+from ..folders import find, is_file_name, open_store
 from .browse import Folder, make_console
 from .kernels import export_kernel, kernel_of, replay_kernel
 
@@ -42,7 +42,7 @@ def load(what: str, folder: Path | None, full: bool) -> tuple[Case, str]:
     """The case that a user names, checked against the bounds, and a heading for it."""
     if what == "-":
         case, heading = parse_case(sys.stdin.read(), "standard input"), "a case from standard input"
-    elif Path(what).exists() or what.endswith(".py") or "/" in what:
+    elif is_file_name(what):
         case, heading = read_case(Path(what)), Path(what).name
     else:
         store = open_store(folder)

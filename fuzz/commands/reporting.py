@@ -17,7 +17,7 @@ from misfold.triage.report.page import page
 from misfold.triage.report.readiness import Objection, objections
 from misfold.triage.report.templates import TEMPLATES, template_for
 
-from ..folders import find, open_store
+from ..folders import find, is_file_name, open_store
 from ..reporting import Source, check_named, gather
 from ..workers import open_examiners
 from .browse import Folder
@@ -85,7 +85,7 @@ def _source(what: str, folder: Path | None, target: str | None, pipeline: str | 
     case: Any = kernel[0] if kernel is not None else load(what, folder, full=False)[0]
     path = Path(what) if Path(what).exists() else None
     store = finding = None
-    if path is None and what != "-":
+    if not is_file_name(what):
         store = open_store(folder)
         finding = find(store, what)
         target = target or finding.target

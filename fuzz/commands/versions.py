@@ -17,7 +17,7 @@ from misfold.targets.kernels import registry as kernel_registry
 from misfold.triage.script import export_script
 from misfold.triage.versions import Environment, Trial, bisect, changes, find_environment, in_order, run_in
 
-from ..folders import find, open_store
+from ..folders import find, is_file_name, open_store
 from ..retests import add_retest
 from .browse import Folder, make_console
 from .kernels import export_kernel, kernel_of
@@ -99,14 +99,14 @@ def bisect_version(
 
 def _hangs(what: str, folder: Path | None) -> bool:
     """Whether what is tried is a campaign's finding whose failure is that it does not end."""
-    if Path(what).exists() or what == "-" or "/" in what:
+    if is_file_name(what):
         return False
     return bool(find(open_store(folder), what).kind == "hang")
 
 
 def _keep(what: str, folder: Path | None, trials: list[Trial]) -> None:
     """Store the results, if what was tried is a bug or finding of a campaign."""
-    if Path(what).exists() or what == "-" or "/" in what:
+    if is_file_name(what):
         return
     store = open_store(folder)
     item = find(store, what)

@@ -12,6 +12,7 @@ from misfold.mutators.legality import Legality
 from misfold.mutators.tvm.names import TVM_MUTATORS
 from misfold.programs.errors import TargetError
 from misfold.programs.kernel_tvmscript import is_tvmscript_case
+from misfold.targets.isolation.folders import private_folders
 from misfold.targets.isolation.limits import Limits
 from misfold.targets.isolation.server import ForkServer
 from misfold.targets.kernels import registry, running
@@ -63,9 +64,8 @@ def kernel_servers(
 
 def _add_seed_server(servers: Servers, limits: Limits) -> None:
     """Add the fork server in which programs that only TVM can hold are made and interpreted."""
-    environment = {"HOME": str(servers.scratch / "home"), "TMPDIR": str(servers.scratch / "tmp")}
     servers.servers[seeds.SERVER] = ForkServer(
-        seeds.SERVER, [seeds.PRELOAD], servers.scratch / seeds.SERVER, limits, environment
+        seeds.SERVER, [seeds.PRELOAD], servers.scratch / seeds.SERVER, limits, private_folders(servers.scratch)
     )
 
 

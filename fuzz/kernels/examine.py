@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from misfold.oracles.kernels import judge_kernel
+from misfold.oracles.kernels import judge_kernel, unmet_passes
 from misfold.oracles.verdict import Verdict
 from misfold.programs.kernel import KernelCase
 from misfold.programs.kernel_tvmscript import TVMScriptCase
@@ -60,11 +60,9 @@ class KernelExaminer(Examiner):
         """The verdict on the outcome of the last run."""
         if reference is None:
             return Verdict("undecided", "kernel", f"nothing is known of what it computes: {eager.failure}"[:300])
-        passes = self._pipeline.passes
-        if passes is not None and outcome.kind != "rejected":
-            unmet = self.targets[target].unmet([name for name, _ in passes], isinstance(case, TVMScriptCase))
-            if unmet is not None:
-                return Verdict("undecided", "passes", unmet)
+        unmet = unmet_passes(self.targets[target], case, self._pipeline, outcome)
+        if unmet is not None:
+            return unmet
         return judge_kernel(case, reference, outcome, exact_overflow=self.targets[target].wraps)
 
     def still_valid(self, case: KernelCase | TVMScriptCase) -> bool:

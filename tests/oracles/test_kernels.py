@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from misfold.compiler.loops.parser import parse_function
-from misfold.oracles.kernels import expect, judge_kernel
+from misfold.oracles.kernels import expect, judge_kernel, unmet_passes
 from misfold.programs.kernel import KernelCase, kernel_inputs
+from misfold.programs.kernel_tvmscript import TVMScriptCase
+from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome, TensorValue
 
 
@@ -28,6 +30,23 @@ def values(case: KernelCase, *, change: float = 0) -> Outcome:
 def judged(case: KernelCase, outcome: Outcome, exact_overflow: bool = False):
     found = judge_kernel(case, expect(case), outcome, exact_overflow=exact_overflow)
     return found.kind, found.oracle
+
+
+def test_a_pass_without_what_it_needs_is_nobodys_fault():
+    class Needy:
+        def unmet(self, names, script):
+            return None if script or "a" in names else "b runs without a before it"
+
+    case, broken = case_of("x[i]"), Outcome("crash", failure=Failure("SIGSEGV", ""))
+    alone, both = (Pipeline("p", passes=tuple((name, {}) for name in names)) for names in ("b", "ab"))
+    found = unmet_passes(Needy(), case, alone, broken)
+    assert found is not None
+    assert (found.kind, found.oracle) == ("undecided", "passes")
+    assert unmet_passes(Needy(), case, both, broken) is None
+    assert unmet_passes(Needy(), case, Pipeline("default"), broken) is None
+    assert unmet_passes(Needy(), case, alone, Outcome("rejected")) is None
+    script = TVMScriptCase("", 1)
+    assert unmet_passes(Needy(), script, alone, broken) is None
 
 
 def test_bits_decide():
