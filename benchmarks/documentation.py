@@ -3,11 +3,11 @@
     python -m benchmarks.documentation --sample SAMPLE.csv [--campaign]
 
 Prints one JSON object: ``validation`` has precision and recall of cross-validation by API and by family of operators
-for each way to learn, beside the published figures of DocTer; ``torch`` how many documented parameters got
-constraints and how long
-that took, with the agreement with schemas and OpInfo and the worst conflicts; with ``--campaign``, what
-conforming and violating calls find, against as many calls without constraints: ``types`` draws arguments by the types
-of schemas alone, ``records`` changes valid calls at random.
+for each way to learn, beside the published figures of DocTer; ``judged`` precision and recall on parameters judged by
+a reader; ``torch`` how many documented parameters got constraints and how long that took, with the agreement with
+schemas and OpInfo and the worst conflicts. With ``--campaign`` instead: what conforming and violating calls find,
+against as many calls without constraints: ``types`` draws arguments by the types of schemas alone, ``records``
+changes valid calls at random.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from misfold.generators.documentation import learning, rules, sample, survey, validation
+from misfold.generators.documentation import judged, learning, rules, sample, survey, validation
 from misfold.generators.documentation.merging import compare
 from misfold.generators.documentation.readers import modules
 
@@ -67,6 +67,19 @@ def measure_torch(opinfo: bool) -> dict[str, Any]:
     }
 
 
+#: Parameters judged by a reader: of the installed torch, and in the manner of libraries that nothing was learnt from.
+JUDGED = Path(__file__).parents[1] / "tests" / "generators" / "documentation" / "data"
+
+
+def measure_judged() -> dict[str, Any]:
+    """What the rules that ship make of judged parameters."""
+    known = rules.load()
+    return {
+        "torch": judged.judge(known, *judged.read_installed(JUDGED / "torch-parameters.tsv")).to_data(),
+        "other_styles": judged.judge(known, judged.read_texts(JUDGED / "other-styles.tsv")).to_data(),
+    }
+
+
 #: Calls that each side gets of a campaign's: what a compile costs decides.
 SIDES = {"aot_eager": 500, "onnxruntime": 500, "misfold": 150, "tvm": 100, "inductor": 40}
 
@@ -108,6 +121,7 @@ def main() -> None:
     if arguments.sample is not None:
         result["validation"] = measure_validation(arguments.sample, tuple(arguments.ways.split(",")))
     if not arguments.campaign:
+        result["judged"] = measure_judged()
         result["torch"] = measure_torch(not arguments.no_opinfo)
     else:
         result["campaign"] = measure_campaign(arguments.count, arguments.scale, arguments.seconds)

@@ -23,7 +23,7 @@ docs = typer.Typer(
 )
 
 Modules = Annotated[
-    list[str], typer.Argument(help="Installed modules or functions, as torch.nn.functional. They are imported.")
+    list[str], typer.Argument(help="Installed modules or functions, as torch.nn.functional (imported), or onnx:Conv.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -43,7 +43,8 @@ def _read(names: list[str]) -> list[Constraints]:
 
     entries = []
     for name in names:
-        entries += onnx.documented() if name == "onnx" else modules.documented(name)
+        space, _, operator = name.partition(":")
+        entries += onnx.documented(operator) if space == "onnx" else modules.documented(name)
     return [known for item in survey.surveyed(entries, rules.load()) for known in item.constraints.values()]
 
 
@@ -54,7 +55,7 @@ def show(
 ) -> None:
     """Print what the documentation of modules or functions says of each parameter, with the sentences it says it in.
 
-    "onnx" reads the operator schemas of the installed onnx.
+    "onnx" reads the operator schemas of the installed onnx, "onnx:Conv" the one of Conv.
     """
     found = _read(names)
     if not found:

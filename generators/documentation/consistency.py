@@ -10,9 +10,14 @@ from collections.abc import Iterable
 
 from .bounds import interval
 from .facts import Fact
-from .normal import DEFAULT, TYPE
+from .normal import DEFAULT, TEXT, TYPE
 
 _TEXTUAL = frozenset({"string", "dtype", "bool"})
+# What a sentence may be taken for beside another one that says it more exactly.
+_GENERAL = {
+    "int": frozenset({"int32", "int64"}),
+    "dtype": frozenset({"int32", "int64", "float16", "float32", "float64"}),
+}
 _CALLABLES = ("callable", "function")
 
 
@@ -27,6 +32,10 @@ def consistent(facts: Iterable[Fact], documented_type: str = "") -> list[Fact]:
     said = stated or {fact.value for fact in kept if fact.category == "dtype"}
     if said and said <= _TEXTUAL:
         kept = [fact for fact in kept if fact.category != "range"]
+    said = {fact.value for fact in kept if fact.category == "dtype"}
+    tensor = any(fact.category == "structure" and fact.value == "tensor" for fact in kept)
+    general = {name for name, narrower in _GENERAL.items() if said & narrower} | ({"dtype"} if tensor else set())
+    kept = [fact for fact in kept if not (fact.category == "dtype" and fact.field == TEXT and fact.value in general)]
     ranges = {fact.value for fact in kept if fact.category == "range"}
     return [fact for fact in kept if fact.category != "range" or not any(_holds(fact.value, it) for it in ranges)]
 

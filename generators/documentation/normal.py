@@ -68,6 +68,8 @@ _COUNTED = frozenset(
     {"last", "first", "leading", "trailing", "innermost", "outer", "inner", "these", "those", "both", "other", "than",
      "remaining", "following"}
 )  # fmt: skip
+# What an operator is, when a number of dimensions stands in front of it.
+_OPERATIONS = frozenset({"convolution", "pooling", "window", "case", "transform", "transposed", "average", "adaptive"})
 _BOUND = rf"(?:{_NUMBER}|[-+]?(?:inf|infinity|∞)|[-+]?\w+)"
 _INTERVAL = re.compile(rf"^[\[(]\s*({_BOUND})\s*,\s*({_BOUND})\s*[\])]$")
 _RELATION = re.compile(rf"(?:\b([A-Za-z_]\w*)\s*)?(>=|<=|≥|≤|!=|==|>|<)\s*(zero|one|{_NUMBER}|[A-Za-z_]\w*)")
@@ -127,11 +129,33 @@ def sentences(text: str, field: str = TEXT, own: str = "", others: Collection[st
     return found
 
 
+# What a description's first words may be made of, if they are the parameter's type.
+_TYPE_WORDS = frozenset(
+    {"DTYPE", "STRUCT", "NUM", "NDIM", "or", "of", "a", "an", "optional", "python", "single", "(", ")"}
+)
+
+
+def leading_type(text: str) -> tuple[str, str]:
+    """A description's first words, if they say the type and nothing else ("int or tuple of 2 ints, the factors"), and
+    what follows them; an empty text if they do not."""
+    match = re.match(r"[^,.:;]{2,60}?(?=[,.:](?:\s|$))", text)
+    if match is None:
+        return "", text
+    words = {token.text for token in tokens_of(plain(match[0]))}
+    if not words <= _TYPE_WORDS or not words & {"DTYPE", "STRUCT"}:
+        return "", text
+    return match[0], text[match.end() :].lstrip(",.: ")
+
+
 def plain(text: str) -> str:
     """A text with its markup read: roles and LaTeX as what they show, line breaks as spaces."""
     text = _ROLE.sub(_role, text)
     text = re.sub(r"<(\w+)>", lambda match: match[1] if dtype_word(match[1]) else match[0], text)
     text = re.sub(r"\$([^$]{1,80})\$", lambda match: latex(match[1]), text)
+    text = re.sub(r"\bhalf(?= (?:of|the|as|a)\b)", "part", text)
+    # "'left' (default) or 'right'" lists two; a number in code is a number.
+    text = re.sub(r"\s*\((?:the |by )?default\)", "", text, flags=re.IGNORECASE)
+    text = re.sub(rf"(<=|>=|≤|≥|<|>)\s*`+({_NUMBER})`+", r"\1 \2", text)
     text = re.sub(r"\b(non)(negative|positive|zero|empty)", r"\1-\2", text, flags=re.IGNORECASE)
     for pattern, replacement in _COMPARISONS:
         text = pattern.sub(replacement, text)
@@ -210,6 +234,11 @@ def _joined(tokens: list[Token]) -> list[Token]:
             token = Token("number")
         if token.text == "NDIM" and result and result[-1].text in _COUNTED:
             token = Token("dimension")
+        # "2D convolution" is said of an operator, "0 <= x < y" of other things than the parameter.
+        if token.text == "NDIM" and index + 1 < len(tokens) and tokens[index + 1].text in _OPERATIONS:
+            token = Token("dimension")
+        if token.text == "REL" and result and result[-1].text in ("NUM", "FLOAT", "condition", "length"):
+            token = Token("condition")
         # "dtype" in front of an element type is the word for it, and no element type of its own.
         if token.values == ("dtype",) and _names_type(tokens[index + 1 : index + 5]):
             token = Token("type")
@@ -229,7 +258,9 @@ def _joined(tokens: list[Token]) -> list[Token]:
 
 
 #: What may stand between "dtype" and the element type that it is said to be.
-_IS = frozenset({"be", "is", "are", "should", "must", "can", "may", "of", "one", ":", "=", "support", "supported", "as"})
+_IS = frozenset(
+    {"be", "is", "are", "should", "must", "can", "may", "of", "one", ":", "=", "support", "supported", "as"}
+)
 
 
 def _names_type(after: list[Token]) -> bool:
@@ -273,12 +304,16 @@ def _braces(piece: str, own: str, others: frozenset[str]) -> list[Token]:
         return [Token("NUMS", tuple(values))]
     none = [Token("NONE")] if "None" in items else []
     # "{non-zero int, inf, 'fro'}" has a class of values among single ones.
-    classes = [item for item in items if not item[:1] in "'\"`‘" and dtype_word(item.split()[-1]) and " " in item]
+    classes = [item for item in items if item[:1] not in "'\"`‘" and dtype_word(item.split()[-1]) and " " in item]
     none += [Token("DTYPE", (str(dtype_word(item.split()[-1])),)) for item in classes]
     items = [item for item in items if item not in classes]
     values = [item.strip("'\"`‘’") for item in items]
     named = tuple(value for item, value in zip(items, values) if value and item != "None")
     return none + ([Token("ENUM", named)] if named else [])
+
+
+# What a comparison may name and still speak of the parameter itself.
+_SUBJECTS = frozenset({"ndim", "rank", "dims", "dim", "dimensions", "val", "x", "size", "length", "len", "number"})
 
 
 def _relation(piece: str, own: str, others: frozenset[str]) -> list[Token]:
@@ -291,6 +326,9 @@ def _relation(piece: str, own: str, others: frozenset[str]) -> list[Token]:
         subject.lower() in ("is", "be", "are", "and", "or", "with", "of", "if", "values", "value", "dimension")
     ):
         before, subject = [Token(stem(subject))], ""
+    if subject and subject != own and subject.lower() not in _SUBJECTS:
+        # Said of something else: "``K >= 1`` in the case of ``K`` dimensions", "``x1 < x2``".
+        return [Token("condition")]
     return [*before, Token("REL", (f"{'' if subject in ('', own) else subject}{sign}{bound}",))]
 
 

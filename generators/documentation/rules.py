@@ -21,7 +21,7 @@ from misfold.programs.errors import UsageError, one_line
 from .consistency import consistent
 from .facts import Constraints, Fact, Parameter, strongest
 from .labels import Label
-from .normal import DEFAULT, TEXT, TYPE, Sentence, sentences
+from .normal import DEFAULT, TEXT, TYPE, Sentence, leading_type, sentences
 from .patterns import patterns
 from .relations import relations
 
@@ -93,11 +93,14 @@ class Rules:
         """All that a parameter's documentation states; ``siblings`` are its operator's other parameters."""
         others = frozenset(siblings) - {parameter.name}
         facts: list[Fact] = []
-        for text, where in ((parameter.type, TYPE), (parameter.description, TEXT), (parameter.default or "", DEFAULT)):
+        kind, description = (parameter.type, parameter.description)
+        if not kind:
+            kind, description = leading_type(description)
+        for text, where in ((kind, TYPE), (description, TEXT), (parameter.default or "", DEFAULT)):
             for sentence in sentences(text, where, parameter.name, others) if text else ():
                 facts += self.facts(sentence)
                 facts += relations(sentence)
-        facts = consistent(facts, parameter.type)
+        facts = consistent(facts, kind)
         if parameter.default is not None or any(
             token.text == "optional" for part in sentences(parameter.type, TYPE) for token in part.tokens
         ):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Any
 
-from misfold.programs.errors import TargetError
+from misfold.programs.errors import TargetError, UsageError
 
 from ..facts import Parameter
 from .modules import Documentation
@@ -17,11 +18,12 @@ _ATTRIBUTES = {"FLOAT": "float", "INT": "int", "STRING": "string", "FLOATS": "li
                "STRINGS": "list of strings", "TENSOR": "tensor", "TENSORS": "list of tensors"}  # fmt: skip
 
 
-def documented() -> list[Documentation]:
-    """Operators of the installed onnx in their latest version.
+def documented(name: str = "") -> list[Documentation]:
+    """Operators of the installed onnx in their latest version, or the one named.
 
     Raises:
         TargetError: onnx is not installed.
+        UsageError: there is no such operator.
     """
     try:
         from onnx import defs
@@ -36,7 +38,10 @@ def documented() -> list[Documentation]:
             and (known is None or schema.since_version > known.since_version)
         ):
             latest[schema.name] = schema
-    return [_entry(schema) for _, schema in sorted(latest.items())]
+    if name and name not in latest:
+        near = difflib.get_close_matches(name, latest, 3)
+        raise UsageError(f"ONNX has no operator {name}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    return [_entry(schema) for key, schema in sorted(latest.items()) if name in ("", key)]
 
 
 def _entry(schema: Any) -> Documentation:
