@@ -145,6 +145,29 @@ def test_pytorchs_bisector_names_the_lowering_where_no_option_says_more():
     assert one.attempts == 4 + len(torch_stages.LEVERS)
 
 
+def test_an_option_of_the_pipeline_itself_is_tried_first():
+    def word(pipeline: Pipeline) -> str:
+        options = pipeline.options
+        if options["backend"] != "inductor":
+            return PASSES
+        return FAILS if options["config"].get("a") and (options["dynamic"] or "b" in options["config"]) else PASSES
+
+    def blamed(**options: Any) -> Any:
+        one = probe(System("inductor"), Pipeline("x", {"backend": "inductor", **options}), word)
+        return localise(one, operators=False)
+
+    blame = blamed(config={"a": 1, "b": 2}, dynamic=False)
+    assert blame.key == "inductor/option a"
+    assert blame.mitigations[-2:] == (Mitigation("without a", PASSES), Mitigation("without b", PASSES))
+    assert blamed(config={"c": 1, "a": 1, "b": 2}, dynamic=False).mitigations[-3] == Mitigation("without c", FAILS)
+
+    def only_dynamic(pipeline: Pipeline) -> str:
+        return FAILS if pipeline.options["backend"] == "inductor" and pipeline.options["dynamic"] else PASSES
+
+    dynamic = probe(System("inductor"), Pipeline("x", {"backend": "inductor", "dynamic": True}), only_dynamic)
+    assert localise(dynamic, operators=False).key == "inductor/dynamic shapes"
+
+
 def test_a_pass_over_the_graph_that_the_bisector_names_is_to_blame():
     answer = {"backend": "inductor", "subsystem": "post_grad_passes", "number": 10, "debug": "reinplace", "runs": 9}
     blame, _ = bisected(answer, helps="use_post_grad_passes")

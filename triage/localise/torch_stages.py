@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from misfold.programs.pipeline import Pipeline
+
 from .bisector import SERVICE
 from .blame import FAILS, PASSES, Blame, Mitigation
 from .probe import Probe, Stopped
@@ -62,7 +64,10 @@ def localise(probe: Probe) -> Blame:
 def _inductor(probe: Probe, rows: list[Mitigation], refused: bool) -> Blame:
     """Within Inductor: PyTorch's bisector says which of its passes over the graph, or which operator's lowering; where
     it is a lowering, options of code generation say more."""
-    how, notes, detail, exact, lowering = ["stages"], [], "", "", ""
+    how, notes, detail, lowering = ["stages"], [], "", ""
+    exact = _own_options(probe, rows)
+    if exact:
+        return Blame("inductor", exact, ("stages", "options"), mitigations=tuple(rows))
     if probe.outcome.kind not in ("crash", "hang"):  # of which a process can see one
         answer = probe.call(SERVICE, {"case": probe.case.text, "pipeline": probe.pipeline.to_data()})
         if answer is None:
@@ -84,6 +89,28 @@ def _inductor(probe: Probe, rows: list[Mitigation], refused: bool) -> Blame:
     if refused:
         notes.append("no earlier stage takes the program")
     return Blame("inductor", exact or part or lowering, tuple(how), detail, tuple(rows), notes=tuple(notes))
+
+
+def _own_options(probe: Probe, rows: list[Mitigation]) -> str:
+    """The option of the failure's own pipeline without which the case passes; '' if there is none."""
+    options = probe.pipeline.options
+    config = dict(options.get("config", {}))
+    found = ""
+    for name in config:
+        rest = {key: value for key, value in config.items() if key != name}
+        rows.append(probe.mitigation(f"without {name}", _changed(probe, config=rest)))
+        if rows[-1].result == PASSES and not found:
+            found = f"option {name}"
+    if options.get("dynamic"):
+        rows.append(probe.mitigation("without dynamic shapes", _changed(probe, dynamic=False)))
+        if rows[-1].result == PASSES and not found:
+            found = "dynamic shapes"
+    return found
+
+
+def _changed(probe: Probe, **changes: Any) -> Pipeline:
+    """The failure's pipeline with whole options in the place of what they were."""
+    return Pipeline("changed", {**probe.pipeline.options, **changes}, probe.pipeline.passes)
 
 
 def _bisected(answer: dict[str, Any]) -> tuple[str, str]:
