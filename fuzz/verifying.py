@@ -20,7 +20,7 @@ from .examine import REFERENCE, Examiner, unpack_reference
 
 # Modules of the workers, by the names of their services: this process never imports torch.
 VARIANTS = "misfold.oracles.metamorphic.variants:serve"
-RESIZED = "misfold.oracles.state.resizing:serve"
+RESIZED = "misfold.fuzz.solved_sizes:serve"
 SHAPES = "misfold.oracles.state.shapes:serve"
 OBSERVED = "misfold.oracles.state.observing:serve"
 TANGENTS = "misfold.oracles.gradients.forward:run"

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from misfold.generators.options import Options
 from misfold.programs.errors import UsageError
 
 from ..campaign import Runner
@@ -75,6 +76,14 @@ def run(
     exclude: Annotated[str | None, typer.Option("--exclude", help="Without these operators; as --operators.")] = None,
     dtypes: Annotated[
         str | None, typer.Option("--dtypes", help="Element types of inputs, weights optional: 'float32=4,int64,bool'.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            help="What operators are called by: 'rules' (sizes and numbers solved for), 'records' (known calls, varied)"
+            " or 'hybrid'. Default: hybrid.",
+        ),
     ] = None,
     exact: Annotated[
         float | None,
@@ -148,6 +157,8 @@ def run(
         generator["exclude"] = list(split(exclude))
     if dtypes is not None:
         generator["dtypes"] = weights(dtypes)
+    if source is not None:
+        generator["rules"] = share_of_rules(source)
     if exact is not None:
         generator["exact"] = exact
     if gradients is not None:
@@ -183,6 +194,18 @@ def run(
         generator=generator or (old.generator if old else {}),
     )
     campaign(settings, folder or new_folder(seed))
+
+
+def share_of_rules(source: str) -> float:
+    """The fraction of calls that are made by rules.
+
+    Raises:
+        UsageError: there is no such source.
+    """
+    shares = {"records": 0.0, "hybrid": Options.rules, "rules": 1.0}
+    if source not in shares:
+        raise UsageError(f"--source: no source {source!r}; there are {', '.join(shares)}")
+    return shares[source]
 
 
 def weights(text: str) -> dict[str, float]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
+from operator import eq
 
 from misfold.programs.arguments import Argument, Ref, map_leaves
 from misfold.programs.dtypes import DType
@@ -41,8 +42,8 @@ class Domain:
         if self.index:
             if not kind.dtype.is_integer:
                 return None
-            high = min((int(numbers[name]) for name in self.index if name in numbers), default=0) - 1
-            return {**self.recipe, "low": min(self.recipe.get("low", 0), max(high, 0)), "high": max(high, 0)}
+            high = max(min((int(numbers[name]) for name in self.index if name in numbers), default=0) - 1, 0)
+            return {"draw": "integers", "seed": 0, "low": 0, "high": high}
         if draw == "definite" and (kind.rank < 2 or kind.shape[-1] != kind.shape[-2]):
             return None
         if kind.dtype is self.dtype or (kind.dtype.is_float and self.dtype.is_float):
@@ -138,10 +139,14 @@ class Domains:
         self.known = [item for item in map(known_call, records) if item is not None]
         self._by_structure: dict[str, list[Known]] = {}
         self._by_name: dict[str, list[Known]] = {}
+        #: Tensors that index a dimension in some record; in others they may be empty, which shows nothing.
+        self._indices: set[str] = set()
         for item in self.known:
             self._by_structure.setdefault(item.structure, []).append(item)
-            for name in item.domains:
+            for name, domain in item.domains.items():
                 self._by_name.setdefault(name, []).append(item)
+                if domain.index:
+                    self._indices.add(name)
 
     def like(self, structure: Structure) -> list[Known]:
         """Records of the same partial operator."""
@@ -151,19 +156,19 @@ class Domains:
         """A domain for each tensor: those of a record of the same partial operator, preferably with the same element
         types, or tensor by tensor of records where the tensor has the same name; None if there is none for one."""
         same = self.like(structure)
-        if same:
-            best = max(same, key=lambda item: sum(a == b for a, b in zip(item.dtypes, dtypes)))
-            return dict(best.domains)
+        best = max(same, key=lambda item: sum(map(eq, item.dtypes, dtypes))) if same else None
         found = {}
         for hole, dtype in zip(structure.tensors, dtypes):
-            options = self._by_name.get(hole.name, ())
-            if not options:
+            if best is not None:
+                domain = best.domains[hole.name]
+            elif options := self._by_name.get(hole.name):
+                domain = max((item.domains[hole.name] for item in options), key=lambda one: one.dtype.name == dtype)
+            else:
                 return None
-            chosen = max(options, key=lambda item: item.domains[hole.name].dtype.name == dtype)
-            domain = chosen.domains[hole.name]
-            index = tuple(name for name in domain.index if name in structure.dimensions)
-            if domain.index and not index:
-                # Another structure indexes dimensions that this one has not: the smallest of all is safe.
-                index = tuple(name for name in structure.symbols if name in structure.dimensions)
-            found[hole.name] = Domain(domain.recipe, domain.dtype, index, domain.edges)
+            if hole.name in self._indices and not all(name in structure.dimensions for name in domain.index or ("",)):
+                # Which dimension it indexes is not known here: what is below the smallest of all is safe.
+                others = tuple(name for name in structure.symbols if name in structure.dimensions)
+                own = f"{hole.name}["
+                domain = replace(domain, index=tuple(name for name in others if not name.startswith(own)))
+            found[hole.name] = domain
         return found

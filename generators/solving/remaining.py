@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..rules.expressions import Expression, symbols
+from ..rules.expressions import Expression
 from ..rules.rule import Rule
+from .divisors import divisors
 
 # Counted in z3's own steps, not in time, so that the answer does not depend on the machine's load; some 20 ms.
 STEPS = 60_000
@@ -38,7 +39,7 @@ class Remaining:
                 for shape in self._rule.cases[0].shapes:
                     self._formulas += [to_z3(dim, self._variables) >= 1 for dim in shape or ()]
             # Division is as ours only by positive numbers (``smt.to_z3``).
-            self._formulas += [self._variables[name] >= 1 for name in _divisors(self._rule) if name in self._variables]
+            self._formulas += [self._variables[name] >= 1 for name in divisors(self._rule) if name in self._variables]
             self._formulas = [item for item in self._formulas if not z3.is_true(z3.simplify(item))]
         return self._formulas
 
@@ -86,26 +87,3 @@ class Remaining:
             else:
                 return None
         return found
-
-
-def _divisors(rule: Rule) -> set[str]:
-    """Symbols inside divisors."""
-    from ..rules.constraints import expressions
-    from ..rules.expressions import DIVISIONS, Op, children
-
-    found: set[str] = set()
-
-    def walk(item: Expression) -> None:
-        if isinstance(item, Op) and item.name in DIVISIONS:
-            found.update(symbols(item.operands[1]))
-        for part in children(item):
-            walk(part)
-
-    for case in rule.cases:
-        for shape in case.shapes:
-            for dim in shape or ():
-                walk(dim)
-    for constraint in rule.constraints:
-        for side in expressions(constraint):
-            walk(side)
-    return found

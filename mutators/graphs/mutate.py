@@ -133,7 +133,7 @@ def _rebuilt(case: Case, edit: Edit, random: Random, bounds: Bounds, scope: Scop
             if made is None or len(made) != len(node.outputs):
                 return None
             rebuild.bind(node, made)
-        elif not rebuild.node(node, edit.sizes):
+        elif not rebuild.node(edit.nodes.get(index, node), edit.sizes):
             return None
     if rebuild.lost > _LOST * len(case.graph.nodes):
         return None

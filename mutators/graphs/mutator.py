@@ -28,6 +28,7 @@ class Edit:
         index: the node that ``make`` stands for; None: no node is replaced.
         inputs: inputs that get another type and recipe, by name.
         sizes: sizes that were replaced by others everywhere: literals in arguments may have to follow.
+        nodes: nodes with other arguments, by position.
         finish: is called when all nodes have run, and may add more of them; False: it could not.
     """
 
@@ -35,6 +36,7 @@ class Edit:
     make: Make | None = None
     inputs: Mapping[str, tuple[TensorType, Recipe]] = field(default_factory=dict)
     sizes: Mapping[int, int] = field(default_factory=dict)
+    nodes: Mapping[int, Node] = field(default_factory=dict)
     finish: Callable[[Rebuild], bool] | None = None
 
 

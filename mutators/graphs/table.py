@@ -16,6 +16,7 @@ from .insert_view import InsertView
 from .mutator import GraphMutator
 from .replace_operator import ReplaceOperator
 from .rewire import Rewire
+from .solve_sizes import SolveSizes
 from .splice import Splice
 
 _ALL: tuple[GraphMutator, ...] = (
@@ -31,6 +32,7 @@ _ALL: tuple[GraphMutator, ...] = (
     ChangeType(),
     ChangeLayout(),
     ChangeReturns(),
+    SolveSizes(),
 )
 #: In a fixed order, in which chance chooses.
 GRAPH_MUTATORS: Mapping[str, GraphMutator] = {one.name: one for one in _ALL}
