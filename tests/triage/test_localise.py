@@ -278,6 +278,19 @@ def test_interpretation_names_the_pass_that_changes_what_is_computed(monkeypatch
     assert len(list(statements(case.function.body))) == 2
 
 
+@pytest.mark.parametrize(("needs", "key"), [("vectorisation", "codegen/vectorisation"), (None, "codegen")])
+def test_where_the_code_generator_is_wrong_the_pass_that_it_takes_is_the_part(needs, key):
+    def word(pipeline: Pipeline) -> str:
+        return FAILS if needs is None or needs in names(pipeline) else PASSES
+
+    pipeline = Pipeline("x", {}, tuple((name, {}) for name in ("simplify", "vectorisation", "fusion")))
+    answer = {"stage": "codegen", "detail": "the interpretation of every stage is right"}
+    case = KernelCase(parse_function(KERNEL), 1)
+    one = probe(System("misfold"), pipeline, word, call=lambda *_: answer, case=case)
+    blame = localise(one, kernel=True)
+    assert (blame.key, blame.how[0]) == (key, "interpretation")
+
+
 def test_intermediates_are_returned_but_not_those_that_are_written_later():
     case, values = operators.with_intermediates(CASE)
     assert values == ["v0", "v2"]

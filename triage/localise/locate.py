@@ -23,7 +23,10 @@ def _misfold_kernel(probe: Probe) -> Blame:
 
 
 def _interpreted(probe: Probe, service: str) -> Blame:
-    """By interpretation of every stage; the passes that can be left out as a table, and as a second opinion."""
+    """By interpretation of every stage; the passes that can be left out as a table, and as a second opinion.
+
+    Where the code generator is wrong, the part is the pass without which its input has nothing that it gets wrong.
+    """
     from misfold.compiler.pipelines import named
 
     passes = probe.pipeline.passes
@@ -37,7 +40,8 @@ def _interpreted(probe: Probe, service: str) -> Blame:
     bisected = generic.localise(_with(probe, listed))
     if found is None:
         return bisected
-    return replace(found, mitigations=bisected.mitigations)
+    part = bisected.stage if set(bisected.how) & {"prefix", "removal"} else ""
+    return replace(found, part=part or found.part, how=(*found.how, *bisected.how), mitigations=bisected.mitigations)
 
 
 def _with(probe: Probe, pipeline) -> Probe:  # type: ignore[no-untyped-def]
