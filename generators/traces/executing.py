@@ -22,6 +22,7 @@ from misfold.targets.isolation.child import resolve
 
 from ..calling import NAMES, function_of
 from ..collect.domains import UNCHECKED
+from . import onnx_calls
 from .call import DYNAMIC, NEEDED, Call
 from .drawing import LINE, ONES, SAFE, WIDE, tensor
 from .errors import normal_error
@@ -115,14 +116,31 @@ def execute(function: Callable[..., Any], call: Call, draw: int) -> tuple[str, A
         return normal_error(type(error).__name__, message), None
 
 
+def execute_onnx(call: Call, draw: int) -> tuple[str, Any]:
+    """As ``execute`` for a call of an ONNX operator."""
+    try:
+        return "", onnx_calls.output_data(onnx_calls.run(call, draw))
+    except onnx_calls.NotServed as error:
+        return f"{LEFT_OUT}{error}", None
+    except MemoryError:
+        return f"{LEFT_OUT}no memory", None
+    except Exception as error:
+        return normal_error(type(error).__name__, str(error)), None
+
+
 def label(call: Call) -> Label:
-    """What eager makes of a call. It is valid if any of the draws is.
+    """What eager (ONNX Runtime for calls of ONNX operators) makes of a call. It is valid if any of the draws is.
 
     Two draws are executed where elements can differ, and two more if both fail and there are integers.
     """
-    function = callable_of(call.function)
+    of_onnx = call.function.startswith(onnx_calls.PREFIX)
+    function = callable_of(call.function) if not of_onnx else None
+    return _labelled(call, lambda draw: execute(function, call, draw) if function else execute_onnx(call, draw))
+
+
+def _labelled(call: Call, execute: Callable[[int], tuple[str, Any]]) -> Label:
     kinds = list(call.tensors())
-    error, outputs = execute(function, call, SAFE)
+    error, outputs = execute(SAFE)
     if not kinds:
         return error, outputs, ""
     whole = any(not kind.dtype.is_float for kind in kinds)
@@ -131,7 +149,7 @@ def label(call: Call) -> Label:
         return error, outputs, "" if error else NEEDED
     if error[:1] == LEFT_OUT:
         return error, None, ""
-    other, others = execute(function, call, WIDE)
+    other, others = execute(WIDE)
     if not error and not other:
         return "", outputs, "" if outputs == others else DYNAMIC
     if not error:
@@ -141,7 +159,7 @@ def label(call: Call) -> Label:
     if not other:
         return "", others, NEEDED
     for draw in (LINE, ONES) if whole or _square(kinds) else ():
-        other, others = execute(function, call, draw)
+        other, others = execute(draw)
         if not other:
             return "", others, NEEDED
     return error, None, ""

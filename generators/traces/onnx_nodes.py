@@ -17,10 +17,8 @@ from misfold.programs.types import MAX_RANK, TensorType
 
 from .call import Call, Trial, decode_outputs
 from .executing import LEFT_OUT, label
+from .onnx_calls import PREFIX
 from .sources import Source
-
-#: Begins the names of ONNX's own operators.
-PREFIX = "onnx."
 
 # What a test with elements by the million says, a smaller one says as well.
 _MAX_ELEMENTS = 2**20
