@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from misfold.generators.documentation import rules as rule_file
-from misfold.generators.documentation.inconsistency import Inconsistency, of_behaviour, of_defaults
+from misfold.generators.documentation.inconsistency import Inconsistency, of_behaviour, of_defaults, of_signatures
 from misfold.generators.documentation.readers import modules
 from misfold.generators.documentation.survey import (
     Surveyed,
@@ -120,7 +120,8 @@ def run(
         if state == "dead":
             suspects.append((item.api, probe, error.partition(":")[0]))
     if source == "documentation":
-        result.inconsistencies = of_defaults(entries) + of_behaviour(((i.api, p) for i, p in tried), labels)
+        result.inconsistencies = of_defaults(entries) + of_signatures(entries)
+        result.inconsistencies += of_behaviour(((i.api, p) for i, p in tried), labels)
     dead = {call for call, label in labels.items() if is_death(label[0])}
     chosen = [(item.api, p) for item, p in tried if p.call not in dead and ":" not in p.call.function]
     chosen = chosen[: max(sides.values(), default=0)]

@@ -140,7 +140,9 @@ def fuzz(
     seconds: Annotated[float | None, typer.Option("--seconds", help="End the compared part after so long.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Decides every call.")] = 0,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Workers.")] = 2,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for a script of each finding.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for a script and draft of each finding.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Call operators as documented and against their documentation, eager and compiled, in isolated workers.
@@ -188,11 +190,17 @@ def _sides(given: list[str], compiled: int) -> dict[str, int]:
 
 
 def _write_scripts(folder: Path, result: Any) -> None:
+    from misfold.generators.documentation.draft import draft
+    from misfold.generators.traces.script import versions
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for prefix, items in (("difference", result.differences.values()), ("inconsistency", result.inconsistencies)):
             for number, item in enumerate(items, 1):
                 (folder / f"{prefix}-{number:03}.py").write_text(item.script, encoding="utf-8")
+        for number, item in enumerate(result.inconsistencies, 1):
+            text = draft(item, versions())
+            (folder / f"inconsistency-{number:03}.md").write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror or error}") from None
 

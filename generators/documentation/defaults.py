@@ -7,7 +7,7 @@ import ast
 import re
 from typing import Any
 
-from .normal import plain
+from .spelling import plain
 
 _CONSTANT = (
     r"(?P<value>-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|-?\.\d+|True|False|None|'[^']{0,40}'|"

@@ -5,7 +5,9 @@ function) make one report that lists them all. What a call that is refused or ac
 
 - a listed value that every valid call refuses once it is put in, with a message that speaks of it;
 - a value that is not listed, an element outside the stated range, or a dimension too many, and yet accepted;
-- a stated default that is not the signature's.
+- a shape of other dimensions than any that is stated, and yet accepted;
+- a stated default that is not the signature's, a parameter that the signature does not have, or has without a default
+  though it is said to be optional.
 """
 
 from __future__ import annotations
@@ -38,6 +40,15 @@ _SIGN = re.compile(
     r"\bmust be (?:a )?positive|\bnon-?negative|\bpositive (?:integer|int|number|scalar|float)", re.IGNORECASE
 )
 
+# How a description says what a tensor's own shape is.
+_SHAPED = re.compile(r"\b(?:tensors?|input|weights?|filters|bias|target|batch)\b.{0,20}\bof (?:shape|size)\b", re.I)
+# "(Tensor, optional)" says that a parameter may be left out, "Optional[Tensor]" that it may be None.
+_OPTIONAL = re.compile(r"(?:^|[,(] ?)optional\b")
+# Sections on what an object is called with, not on its constructor's parameters.
+_CALLED_WITH = (": Shape", ": Inputs")
+# What stands for parameters, and is none.
+_STANDING_FOR = frozenset({"args", "kwargs", "self", "cls"})
+
 # What a message says that refuses a value as such, and not for what else the call has.
 _INVALID = re.compile(
     r"invalid|not (?:a )?valid|unknown|unsupported|not supported|unrecogni[sz]ed|not recogni[sz]ed|must be "
@@ -50,6 +61,9 @@ KINDS = {
     "accepted": "what documentation rules out is accepted",
     "default": "the documented default is not the actual one",
     "dtype": "a documented element type is not supported",
+    "shape": "a call breaks the documented shape and is valid",
+    "unknown": "a documented parameter does not exist",
+    "required": "a parameter documented as optional is required",
 }
 
 
@@ -103,6 +117,34 @@ def of_defaults(entries: Iterable[Documentation]) -> list[Inconsistency]:
     return merged(found)
 
 
+def of_signatures(entries: Iterable[Documentation]) -> list[Inconsistency]:
+    """Documented parameters that Python's own signature does not have, or has without a default though the
+    documented type says "optional"."""
+    found = []
+    for entry in entries:
+        signature = entry.signature
+        if signature is None or not signature.actual or signature.open or not _is_public(entry.api):
+            continue
+        for parameter in entry.parameters:
+            if parameter.where.endswith(_CALLED_WITH) or parameter.name in _STANDING_FOR:
+                continue
+            optional = _OPTIONAL.search(parameter.type) is not None
+            if parameter.name not in signature.names:
+                kind, what = "unknown", f"{entry.api} has no parameter {parameter.name}"
+            elif optional and parameter.name not in signature.defaults:
+                kind, what = "required", f"{entry.api}: {parameter.name} is documented to be optional and is required"
+            else:
+                continue
+            quote = f"{parameter.name} ({parameter.type}): {parameter.description}"
+            text = script.signature(what, quote, parameter.where, entry.api, parameter.name, kind)
+            found.append(Inconsistency(kind, [entry.api], parameter.name, quote, parameter.where, what, text))
+    return merged(found)
+
+
+def _is_public(api: str) -> bool:
+    return not any(part.startswith("_") for part in api.split("."))
+
+
 def _inspectable(entry: Documentation) -> bool:
     """Whether the signature is Python's own; one that is read from the same docstring proves nothing against it."""
     return entry.signature is not None and entry.signature.actual
@@ -146,7 +188,8 @@ def _refused(api: str, name: str, quote: str, fact: Fact, outcomes: list[tuple[P
     probe, error = speaking[0]
     what = f"{api} refuses {name}={script.expression(probe.changes[0].value)}: {error}"
     text = script.behaviour(what, quote, f"{api}: {name}", probe.base, probe.call, True)
-    return Inconsistency("refused", [api], name, quote, f"{api}: {name}", what, text, len(speaking), [error])
+    kind = "dtype" if fact.category == "dtype" else "refused"
+    return Inconsistency(kind, [api], name, quote, f"{api}: {name}", what, text, len(speaking), [error])
 
 
 def explicit(fact: Fact) -> bool:
@@ -157,6 +200,10 @@ def explicit(fact: Fact) -> bool:
     if fact.category == "dtype":
         # "LongTensor" says it outright; "int" may stand for a number, and "float" for any of them.
         return fact.value in EXACT and fact.field != DEFAULT and not _CONDITION.search(fact.quote)
+    if fact.category == "shape":
+        # "where C is …" says what a name means; "(N, C) if …" is a condition.
+        plainly = re.sub(r"\bwhere\b.*", "", fact.quote)
+        return fact.field == TEXT and _SHAPED.search(plainly) is not None and not _CONDITION.search(plainly)
     if fact.category not in ("enum", "range", "ndim") or fact.field != TEXT or _CONDITION.search(fact.quote):
         return False
     parts = sentences(fact.quote)
@@ -183,8 +230,9 @@ def _accepted(api: str, name: str, quote: str, fact: Fact, outcomes: list[tuple[
     probe = taken[0]
     what = f"{api} accepts {probe.changes[0].what} for {name}: {name}={script.expression(probe.changes[0].value)}"
     text = script.behaviour(what, quote, f"{api}: {name}", probe.base, probe.call, False)
+    kind = "shape" if fact.category == "shape" else "accepted"
     return Inconsistency(
-        "accepted", [api], name, quote, f"{api}: {name}", what, text, len(taken), [p.call.text() for p in taken[:3]]
+        kind, [api], name, quote, f"{api}: {name}", what, text, len(taken), [p.call.text() for p in taken[:3]]
     )
 
 

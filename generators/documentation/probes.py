@@ -129,6 +129,7 @@ def violating(known: Constraints, present: Argument) -> Iterator[Change]:
             yield Change(name, fact, "one dimension more", TensorType(present.dtype, (1, *present.shape)))
             if present.rank:
                 yield Change(name, fact, "one dimension fewer", TensorType(present.dtype, present.shape[1:]))
+    yield from _misshapen(known, present)
     exact = {fact.value for fact in known.of("dtype")}
     for fact in known.of("dtype"):
         other = EXACT.get(fact.value)
@@ -150,6 +151,28 @@ def violating(known: Constraints, present: Argument) -> Iterator[Change]:
         facts: Sequence[Fact] = known.of("structure") or known.of("dtype")
         if facts:
             yield Change(name, facts[0], "None for a required parameter", None)
+
+
+def rank_of(shape: str) -> int | None:
+    """The number of dimensions of a documented shape, None if it leaves that open."""
+    parts = shape.strip("[]").split(",")
+    return None if not parts[0] or any("*" in part or "..." in part for part in parts) else len(parts)
+
+
+def _misshapen(known: Constraints, present: Argument) -> Iterator[Change]:
+    """Tensors of a rank that no documented shape has."""
+    if not isinstance(present, TensorType):
+        return
+    facts = known.of("shape")
+    ranks = {rank_of(fact.value) for fact in facts} | {int(r) for r in known.values("ndim") if r.isdigit()}
+    if None in ranks or present.rank not in ranks or known.of("ndim"):
+        return
+    name = known.parameter.name
+    for fact in facts[:1]:
+        if present.rank + 1 not in ranks:
+            yield Change(name, fact, "one dimension more", TensorType(present.dtype, (1, *present.shape)))
+        if present.rank and present.rank - 1 not in ranks:
+            yield Change(name, fact, "one dimension fewer", TensorType(present.dtype, present.shape[1:]))
 
 
 def inside_any(text: str, value: float) -> bool:

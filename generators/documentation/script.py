@@ -95,6 +95,23 @@ def default(title: str, quote: str, location: str, api: str, name: str, document
     )
 
 
+def signature(title: str, quote: str, location: str, api: str, name: str, kind: str) -> str:
+    """A script that ends with status 1 if a signature lacks a documented parameter (``unknown``), or has it without a
+    default (``required``)."""
+    test = f"{name!r} not in found" if kind == "unknown" else f"found[{name!r}].default is inspect.Parameter.empty"
+    return (
+        f"{_comment(title, quote, location)}import importlib\nimport inspect\n\nimport torch\n\n"
+        f"path, item = {api!r}.split('.'), torch\nfor place in range(1, len(path)):\n"
+        '    if not hasattr(item, path[place]):\n        importlib.import_module(".".join(path[: place + 1]))\n'
+        "    item = getattr(item, path[place])\n"
+        "found = inspect.signature(item).parameters\n"
+        'print("parameters:", ", ".join(found))\n'
+        f"contradicts = {test}\n"
+        'print("CONTRADICTS its documentation" if contradicts else "agrees with its documentation")\nraise '
+        "SystemExit(contradicts)\n"
+    )
+
+
 def difference(call: Call, side: str, wild: bool = False) -> str:
     """A script that ends with status 1 if eager torch and another side do not agree on whether a call is allowed.
 

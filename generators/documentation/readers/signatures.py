@@ -21,6 +21,8 @@ class Signature:
     keyword_only: frozenset[str] = frozenset()
     #: Whether it is Python's own, and not read from documentation.
     actual: bool = False
+    #: Whether it takes further arguments that it does not name.
+    open: bool = False
 
 
 def signature_of(function: Any, text: str = "") -> Signature | None:
@@ -41,6 +43,7 @@ def signature_of(function: Any, text: str = "") -> Signature | None:
         {p.name: _shown(p.default) for p in items if p.default is not p.empty},
         frozenset(p.name for p in items if p.kind is p.KEYWORD_ONLY),
         True,
+        any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in items),
     )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from misfold.generators.documentation import judged, rules
 from misfold.generators.documentation.facts import Parameter
-from misfold.generators.documentation.normal import leading_type, plain, sentences
+from misfold.generators.documentation.normal import leading_type, sentences
+from misfold.generators.documentation.spelling import plain
 from misfold.programs.errors import UsageError
 
 DATA = Path(__file__).parent / "data"

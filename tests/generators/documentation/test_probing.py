@@ -13,13 +13,14 @@ pytest.importorskip("torch")
 from misfold.generators.documentation import rules
 from misfold.generators.documentation.bounds import inside, interval, outside
 from misfold.generators.documentation.calls import Bound
+from misfold.generators.documentation.draft import draft
 from misfold.generators.documentation.facts import Parameter
-from misfold.generators.documentation.inconsistency import of_behaviour, of_defaults
+from misfold.generators.documentation.inconsistency import of_behaviour, of_defaults, of_signatures
 from misfold.generators.documentation.probes import CONFORMING, UNLISTED, VIOLATING, probes, several
 from misfold.generators.documentation.readers.docstrings import parameters
 from misfold.generators.documentation.readers.modules import Documentation
 from misfold.generators.documentation.readers.signatures import Signature
-from misfold.generators.documentation.script import behaviour
+from misfold.generators.documentation.script import behaviour, signature
 from misfold.generators.documentation.survey import resolved, surveyed
 from misfold.generators.traces.call import Call
 from misfold.programs.types import TensorType
@@ -141,3 +142,48 @@ def test_a_script_shows_the_contradiction(tmp_path):
     path.write_text(behaviour("title", "must be positive", "here", Call(API, (TENSOR, TENSOR)), call, False))
     found = subprocess.run([sys.executable, str(path)], capture_output=True, text=True)
     assert found.returncode == 1 and "CONTRADICTS" in found.stdout
+
+
+def signed(names, defaults=(), *, is_open=False, api="torch.nn.A", kind="int, optional", where="Args"):
+    signature = Signature(tuple(names), dict.fromkeys(defaults, "1"), frozenset(), True, is_open)
+    return Documentation(api, "text", signature, (Parameter(api, "p", kind, "a number.", None, f"{api}: {where}"),))
+
+
+def test_parameters_that_a_signature_does_not_have():
+    (report,) = of_signatures([signed(["q"]), signed(["p"], ["p"], api="torch.nn.B")])
+    assert (report.kind, report.parameter, report.apis) == ("unknown", "p", ["torch.nn.A"])
+    # What takes anything may take it, and what a module is called with is no parameter of its constructor.
+    assert not of_signatures([signed(["q"], is_open=True), signed(["q"], where="Shape"), signed(["q"], where="Inputs")])
+
+
+def test_optional_parameters_that_are_required():
+    (report,) = of_signatures([signed(["p"])])
+    assert report.kind == "required"
+    assert not of_signatures([signed(["p"], kind="Optional[int]")])
+
+
+def test_a_rank_that_no_documented_shape_has():
+    known = constraints(input=("", "input tensor of shape :math:`(N, C)` or :math:`(C)`"))
+    bound = Bound(API, {"input": TensorType.of("float32", (2, 3)), "target": TENSOR}, ("input", "target"))
+    tried = [(API, probe) for probe in probes(bound, known) if probe.changes[0].fact.category == "shape"]
+    assert [probe.call.args[0].rank for _, probe in tried] == [3]
+    (report,) = of_behaviour(tried, {probe.call: ("", None, "") for _, probe in tried})
+    assert report.kind == "shape" and "one dimension more" in report.what
+    open_ended = constraints(input=("", "input tensor of shape :math:`(*, C)`"))
+    assert not any(probe.changes[0].fact.category == "shape" for probe in probes(bound, open_ended))
+
+
+@pytest.mark.slow
+def test_a_script_shows_a_missing_parameter(tmp_path):
+    path = tmp_path / "script.py"
+    for name, status in (("p", 1), ("padding", 0)):
+        path.write_text(signature("title", "quote", "here", "torch.nn.AvgPool2d", name, "unknown"))
+        assert subprocess.run([sys.executable, str(path)], capture_output=True).returncode == status
+
+
+def test_a_draft_has_all_that_a_maintainer_asks_for():
+    (report,) = of_signatures([signed(["q"]), signed(["q"], api="torch.nn.B")])
+    text = draft(report, {"torch": "2.13.0"})
+    for part in ("### The doc issue", "> p (int, optional): a number.", "`torch.nn.B`", "```python", "torch 2.13.0",
+                 "Suggest a potential alternative/fix", "Checked by"):  # fmt: skip
+        assert part in text
