@@ -33,12 +33,16 @@ def headline(runner: Runner) -> str:
         parts.append(f"{max(settings.count - runner.cases_before - tally.cases, 0)} cases left")
     if settings.time is not None:
         parts.append(f"{duration(max(settings.time - elapsed, 0))} left" if elapsed < settings.time else "finishing")
+    if runner.stop.until is not None and runner.stop.until < float("inf"):
+        parts.append(f"triage for {duration(max(runner.stop.until - time.monotonic(), 0))} more")
     found = tally.findings
     parts.append(f"{found['confirmed'] + found['duplicate']} findings")
     if runner.reached is not None:
         parts += [f"{count:,} {name}" for name, count in sorted(runner.reached.totals().items())]
     if runner.pending:
         parts.append(f"{len(runner.pending)} to confirm")
+    if runner.unwritten:
+        parts.append(f"{len(runner.unwritten)} to write up")
     return " · ".join(parts)
 
 

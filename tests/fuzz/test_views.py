@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from misfold.fuzz.tables import PapersRow
 from misfold.fuzz.views.charts import Line, chart
 from misfold.fuzz.views.summary import summary_page
 
@@ -50,6 +51,22 @@ def test_the_page_is_whole_and_self_contained(tmp_path: Path) -> None:
     # What a finding says is never markup.
     assert "<i>wrong" not in html and "&lt;i&gt;wrong" in html
     assert "<b>relu" not in html
+
+
+def test_the_page_links_drafts_and_regression_cases(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    page = summary_page(store, tmp_path / "page.html")
+    assert "2 bugs wait for a draft and a regression case (B1, B2)" in page
+    assert page.count("waits</td>") == 2
+    for name in ("B1.md", "B1.case.py"):
+        (tmp_path / "bugs" / name).write_text("")
+    row = PapersRow(bug_id=1, at=0.0, seconds=1.0, objections=["not reduced: it is <large>"], no_case="", no_draft="")
+    with store.session(write=True, tables=[PapersRow]) as session:
+        session.add(row)
+    page = summary_page(store, tmp_path / "page.html")
+    assert "1 bug waits for a draft and a regression case (B2)" in page
+    assert '<td title="not reduced: it is &lt;large&gt;"><a href="bugs/B1.md">B1.md</a> not ready</td>' in page
+    assert '<a href="bugs/B1.case.py">B1.case.py</a>' in page
 
 
 def test_the_page_counts(tmp_path: Path) -> None:
