@@ -69,6 +69,9 @@ def name(examiner: Any, one: seeded.Seeded, kernel: bool) -> dict[str, Any]:
         "profile": profile,
         "reduction": done.facts,
         "seconds": round(time.monotonic() - start, 2),
+        "case": plain.case.text,
+        "normal": done.normal.text,
+        "detail": done.blame.detail,
     }
 
 
@@ -139,6 +142,7 @@ def summary(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
             }
             for fault, ones in by_fault.items()
         },
+        "each": [{key: value for key, value in one.items() if key != "profile"} for one in found],
     }
 
 
