@@ -95,6 +95,39 @@ def test_one_planted_bug_is_one_bug(campaign: tuple[Path, subprocess.CompletedPr
     assert errors[0]["occurrences"] > 1
 
 
+def test_every_bug_ends_with_a_blame_a_draft_and_a_regression_case(
+    campaign: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    folder, result = campaign
+    bugs = bugs_of(folder)
+    for bug in bugs:
+        assert bug["script"] == "reproduces", bug
+        assert (bug["papers"]["draft"], bug["papers"]["problems"]) == (f"bugs/{bug['bug']}.md", []), bug
+        assert "not filed anywhere" in (folder / bug["papers"]["draft"]).read_text()
+        assert '"expect": [{"target": "planted"' in (folder / bug["papers"]["case"]).read_text()
+    assert "misfold triage" not in result.stdout
+    cases = [str(folder / bug["papers"]["case"]) for bug in bugs]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *cases]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=folder)
+    assert f"{len(bugs)} xfailed" in done.stdout, done.stdout
+
+
+def test_what_the_budget_did_not_reach_is_taken_up_later(plugin: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    arguments = ["--operators", "torch.nn.functional.relu", "--nodes", "1", "--count", "10"]
+    result = misfold("run", *BASE, *arguments, "--triage-time", "0s", "--folder", str(folder))
+    assert result.returncode == 0, result.stderr
+    assert f"misfold triage --folder {folder}" in result.stdout
+    waiting = [item for item in Store(folder).findings() if item.status == "new"]
+    result = misfold("triage", "--folder", str(folder), "-j", "1")
+    assert result.returncode == 0, result.stderr
+    assert waiting
+    assert all(item.status != "new" for item in Store(folder).findings())
+    assert [bug["papers"]["state"] in ("ready", "not ready") for bug in bugs_of(folder)] == [True]
+    nothing = misfold("triage", "--folder", str(tmp_path / "none"))
+    assert (nothing.returncode, "Traceback" in nothing.stderr) == (1, False)
+
+
 def test_unsupported_programs_are_counted_not_reported(
     campaign: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:

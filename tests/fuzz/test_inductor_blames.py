@@ -1,0 +1,54 @@
+"""Where the Inductor bugs of the shipped corpus come from, as found out by hand, and as localisation finds it."""
+
+from __future__ import annotations
+
+import pytest
+
+from misfold.corpus.entries import read_entry, shipped
+from misfold.fuzz.reducing import Reducer
+from misfold.fuzz.workers import open_examiners
+from misfold.triage.reduce.search import Bounds
+
+#: By the beginning of a file's name: the stage, and the part, read off the sources of torch 2.13.
+BLAMES = {
+    # The lowering of any (all is its negation) reduces all dimensions for an empty list of them.
+    "all-dim-of-a-tensor": ("inductor", "lowerings:any"),
+    # Scalar code calls expm1, vector code has exp(x) - 1.
+    "expm1-loses": ("inductor", "vector-code"),
+    # The copy that an index_put into an expanded tensor needs is taken away by the pass that makes it in-place.
+    "index-copy-of": ("inductor", "post_grad_passes:reinplace_inplaceable_ops"),
+    "index-fill-of": ("inductor", "post_grad_passes:reinplace_inplaceable_ops"),
+    # Functionalisation refuses the operator before any decomposition.
+    "polygamma-is": ("aot-autograd", ""),
+    "the-option-cpp-force-inline": ("inductor", "option cpp.force_inline_kernel"),
+}
+CASES = sorted((shipped() / "inductor").glob("*.case.py"))
+
+
+def expected(name: str) -> tuple[str, str]:
+    [found] = [blame for start, blame in BLAMES.items() if name.startswith(start)]
+    return found
+
+
+def test_every_inductor_bug_of_the_corpus_has_a_blame():
+    assert len(CASES) == len(BLAMES)
+    for path in CASES:
+        assert expected(path.name)[0] in ("dynamo", "aot-autograd", "decompositions", "inductor")
+
+
+@pytest.fixture(scope="module")
+def examiners():
+    with open_examiners("inductor", False, 1, 60.0) as made:
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name.partition(".")[0])
+def test_localisation_blames_what_is_to_blame(path, examiners):
+    case = read_entry(path).case
+    pipeline = case.pipelines.get("inductor") or examiners[0].targets["inductor"].pipelines()[0]
+    first = examiners[0].examine(case, "inductor", pipeline, fresh=True)
+    if not first.bad:
+        pytest.skip("the installed version does not fail")
+    blame = Reducer(examiners, first, Bounds(), seconds_to_localise=240.0, operators=False).localise(first)
+    assert (blame.stage, blame.part) == expected(path.name), blame
