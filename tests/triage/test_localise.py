@@ -170,8 +170,10 @@ def test_an_option_of_the_pipeline_itself_is_tried_first():
 
 def test_a_pass_over_the_graph_that_the_bisector_names_is_to_blame():
     answer = {"backend": "inductor", "subsystem": "post_grad_passes", "number": 10, "debug": "reinplace", "runs": 9}
-    blame, _ = bisected(answer, helps="use_post_grad_passes")
+    blame, one = bisected(answer, helps="use_post_grad_passes")
     assert blame.key == "inductor/post_grad_passes:reinplace"
+    # Three stages, options about passes over the graph at once, and one by one.
+    assert one.attempts == 4 + torch_stages.GRAPH_LEVERS
     assert blame.how == ("stages", "bisector")
     blame, _ = bisected({"error": "no backend fails"})
     assert blame.key == "inductor"

@@ -39,6 +39,8 @@ LEVERS: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("emulate precision casts", {"emulate_precision_casts": True}, "precision-casts"),
     ("fallback random", {"fallback_random": True}, "random"),
 )
+#: So many of them are about passes over the graph: where such a pass is known to be to blame, the others say nothing.
+GRAPH_LEVERS = 3
 
 
 def localise(probe: Probe) -> Blame:
@@ -81,7 +83,7 @@ def _inductor(probe: Probe, rows: list[Mitigation], refused: bool) -> Blame:
             detail += f" ({answer['debug']})" if answer["debug"] else ""
     part = ""
     try:
-        part = _levers(probe, rows)
+        part = _levers(probe, rows, GRAPH_LEVERS if exact else len(LEVERS))
     except Stopped:
         notes.append("time was up before all was tried")
     if part and not exact:
@@ -122,14 +124,14 @@ def _bisected(answer: dict[str, Any]) -> tuple[str, str]:
     return ("", part) if subsystem == "lowerings" else (part, "")
 
 
-def _levers(probe: Probe, rows: list[Mitigation]) -> str:
-    """Rows of the table; the part that the first option that helps is about, '' if none does.
+def _levers(probe: Probe, rows: list[Mitigation], most: int) -> str:
+    """Rows of the table, of the first ``most`` options; the part that the first option that helps is about, '' if none.
 
     An option takes a compile to try. All of them at once are tried first: where that does not help, none of them does
     alone, as long as the failure stays the same.
     """
     # Most levers tell nothing of an exception that lowering or code generation raises with a traceback.
-    levers = LEVERS if probe.silent or probe.outcome.kind in ("crash", "hang") else LEVERS[:4]
+    levers = LEVERS[: most if probe.silent or probe.outcome.kind in ("crash", "hang") else min(most, 4)]
     together: dict[str, Any] = {}
     for _, config, _ in levers:
         together |= config
