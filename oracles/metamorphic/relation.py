@@ -37,6 +37,10 @@ class Relation(ABC):
     #: What equals what, and when.
     statement: ClassVar[str]
 
+    def missing(self) -> str | None:
+        """Why it cannot be used here (a library that is not installed), or None."""
+        return None
+
     @abstractmethod
     def sites(self, program: Program) -> Sequence[Any]:
         """Where in a program it can be applied: positions of nodes, or names of values."""

@@ -16,6 +16,7 @@ from .padded_rows import PaddedRows
 from .permuted_rows import PermutedRows
 from .reassociated import Reassociated
 from .relation import Relation
+from .saturated import Saturated
 from .scaled_normalisation import ScaledNormalisation
 from .sharded_product import ShardedProduct
 from .sharded_reduction import ShardedReduction
@@ -26,7 +27,7 @@ RELATIONS: dict[str, Relation] = {
     relation.name: relation
     for relation in (
         BatchSplit(), ChunkedAttention(), ChunkedScan(), Commuted(), Company(), DoubleTranspose(), Exposed(),
-        Functional(), InputLayout(), Outlined(), PaddedRows(), PermutedRows(), Reassociated(), ScaledNormalisation(),
-        ShardedProduct(), ShardedReduction(), UnitFactor(), ZeroAddend(),
+        Functional(), InputLayout(), Outlined(), PaddedRows(), PermutedRows(), Reassociated(), Saturated(),
+        ScaledNormalisation(), ShardedProduct(), ShardedReduction(), UnitFactor(), ZeroAddend(),
     )
 }  # fmt: skip

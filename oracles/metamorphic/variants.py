@@ -47,14 +47,17 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     random = Random(request.get("seed", 0))
     program = Program(base, run(base, make_inputs(base)), random, base is not case)
     plans = []
+    found: list[dict[str, Any]] = []
     for name in names:
+        if (why := RELATIONS[name].missing()) is not None:
+            found.append({"relation": name, "where": "the whole program", "refused": why})
+            continue
         sites = list(RELATIONS[name].sites(program))
         random.shuffle(sites)
         plans += [(name, site) for site in sites[: request.get("each", 1)]]
     most = request.get("most")
     if most is not None:
         random.shuffle(plans)
-    found: list[dict[str, Any]] = []
     for name, site in plans:
         if most is not None and sum("text" in item for item in found) >= most:
             break

@@ -48,6 +48,10 @@ PROGRAMS = {
     "reassociated": make_case(
         "v0 = torch.add(x0, x1); v1 = torch.add(v0, x2); return (v1,)", dict.fromkeys(("x0", "x1", "x2"), "float32[9]")
     ),
+    "saturated": make_case(
+        "v0 = torch.sub(x0, x1); v1 = torch.neg(v0); v2 = torch.mul(v1, x0); return (v2,)",
+        {"x0": "float32[3, 5]", "x1": "float32[3, 5]"},
+    ),
     "scaled-normalisation": make_case(
         "v0 = torch.nn.functional.layer_norm(x0, (8,)); return (v0,)", {"x0": "float32[4, 8]"}
     ),
