@@ -15,6 +15,8 @@ where everything but a bad verdict is a miss, and, unless ``--no-honest``, on ho
   reference; ``ratio``: far beyond what noise explains; ``bound``: outside the error bound; ``exact``: bits differ where
   arithmetic is exact, on the case or on its twin with exact inputs; ``bound, else ratio``: the ratio only where there
   is no bound; ``judge``: the verdict on the case; ``combination``: the verdict on the case or on its exact twin;
+- ``invisible``: faults of each kind that are in none of these figures: honest evaluations that were really run give
+  the same or are further off, in every element (see ``benchmarks.invisible``);
 - ``missed_by_fault``: [missed, visible] of the combination;
 - ``alarms``: per oracle the fraction of honest evaluations that it complains about;
 - ``exact_share``: the fraction of outputs that is exact with the generator's values, and with assigned ones;
@@ -53,6 +55,7 @@ from misfold.targets.running import run_case
 from misfold.targets.torch_values import make_inputs
 
 from .comparisons import ORACLES, is_visible
+from .invisible import is_invisible
 from .value_faults import FAULTS, Faulty
 
 #: Programs and elements of those that the cost of the analysis is stated for.
@@ -118,6 +121,7 @@ class Run:
         self.verbose = verbose
         self.honest = self.decided = self.alarms = self.proofs = self.contested = self.tensors = 0
         self.missed: Counter[str] = Counter()
+        self.invisible: Counter[str] = Counter()
         self.complaints: Counter[str] = Counter()
         self.by_fault: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         self.outputs = self.exact_before = self.exact_after = 0
@@ -172,6 +176,11 @@ class Run:
         twin = twin_finds(other, fault, index)
         found["exact"] |= twin
         found["combination"] = found["judge"] or twin
+        if not found["combination"] and is_invisible(case, eager, outcome):
+            self.invisible[fault] += 1
+            if self.verbose:
+                print(f"invisible in case {index}: {fault}", file=sys.stderr)
+            return
         self.by_fault[fault][1] += 1
         self.by_fault[fault][0] += not found["combination"]
         self.missed.update(name for name, bad in found.items() if not bad)
@@ -205,6 +214,7 @@ class Run:
             "contested": self.contested,
             "tensors": self.tensors,
             "faults": sum(row[1] for row in self.by_fault.values()),
+            "invisible": dict(self.invisible),
             "missed": {name: round(self.missed[name] / faults, 4) for name in names},
             "missed_fraction": round(self.missed["combination"] / faults, 4),
             "missed_by_fault": {name: self.by_fault[name] for name in FAULTS if name in self.by_fault},
