@@ -232,6 +232,8 @@ class ForkServer:
             data = connection.recv(wire.MAX_PACKET)
         except OSError as error:
             raise _Lost(f"it does not answer: {error}") from error
+        except _Lost:
+            raise  # whoever asked stops it, after its last words
         except BaseException:
             # Interrupted with the answer outstanding: the next one would be mistaken for it.
             self._stop()

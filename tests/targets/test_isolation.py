@@ -308,6 +308,14 @@ def test_preloading_fails(make, preload: str, message: str):
     assert server.pid is None
 
 
+def test_a_server_that_is_not_ready_in_time_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("misfold.targets.isolation.server._START_SECONDS", 0)
+    server = ForkServer("test", (), tmp_path)
+    with pytest.raises(TargetError, match="did not answer within 0 s; still running"):
+        server.start()
+    assert server.pid is None
+
+
 def test_a_folder_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(TargetError, match="cannot start the fork server test"):
