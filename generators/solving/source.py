@@ -9,6 +9,7 @@ from random import Random
 
 from misfold.programs.dtypes import DTYPES
 
+from ..collect.domains import UNCHECKED
 from ..placing import Source
 from ..records import RecordBase
 from ..rules import Rule, RuleBase
@@ -123,6 +124,9 @@ class RuleSource:
 def _serves(rule: Rule, domains: Domains) -> bool:
     if not rule.usable or any(shape is None for case in rule.cases for shape in case.shapes):
         return False
+    last = last_name(rule.structure.function)
+    if last.startswith("native_") or last.rstrip("_") in UNCHECKED:
+        return False  # what torch calls these from has checked the sizes or elements; they themselves do not
     if not rule.structure.tensors:
         return False  # nothing comes in, so nothing but the call itself is tested
     if rule.values and not domains.like(rule.structure):

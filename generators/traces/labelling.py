@@ -109,6 +109,8 @@ class Labeller:
             "progress": str(progress),
             "own": self._own,
         }
+        # A worker that dies before its first call must not be blamed on a position of an earlier batch.
+        progress.write_bytes(bytes(8))
         answer = slot.call(_SERVICE, request, seconds)
         if answer.kind == "ok" and answer.data is not None:
             return answer, [(error, outputs, values) for error, outputs, values in answer.data["labels"]], -1
