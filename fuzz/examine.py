@@ -106,14 +106,24 @@ class Examiner:
         return unpack_reference(answer.data)
 
     def run(
-        self, case: Case, target: str, pipeline: Pipeline, *, fresh: bool = False, repeats: int = 1, weight: int = 1
+        self,
+        case: Case,
+        target: str,
+        pipeline: Pipeline,
+        *,
+        fresh: bool = False,
+        repeats: int = 1,
+        weight: int = 1,
+        screening: bool = False,
     ) -> Outcome:
-        """The target's outcome. ``weight`` is how many cases a merged one stands for, which stretches the limit."""
+        """The target's outcome. ``weight`` is how many cases a merged one stands for, which stretches the limit.
+        ``screening``: what fails will be run again without it (see ``Target.screening``)."""
         request = {
             "target": target,
             "case": case.text,
             "pipeline": pipeline.to_data(),
             "repeats": repeats,
+            "screening": screening,
         }
         seconds = self.seconds * (1 + weight / 5)
         server = self.targets[target].family

@@ -257,6 +257,9 @@ class Lane(Triage):
                 if verdict.kind not in BAD and not bad:
                     # Wrong only in company: the merged case is the finding.
                     bad.append((merge_cases([other.case for other in group]), item.index, *whole))
+            if verdict.kind in BAD and self.examiner.targets[target].screens:
+                outcome = self.examiner.run(item.case, target, pipeline)
+                verdict = self._judge(item, target, outcome)
             self.tally.count(target, outcome, verdict)
             rows.append(self._row(target, pipeline.name, item, outcome, verdict.kind))
             if verdict.kind in BAD:
@@ -303,7 +306,8 @@ class Lane(Triage):
         return found
 
     def _run(self, case: Case, target: str, pipeline: Pipeline, weight: int) -> Outcome:
-        return self.examiner.run(case, target, pipeline, weight=weight)
+        screening = self.examiner.targets[target].screens
+        return self.examiner.run(case, target, pipeline, weight=weight, screening=screening)
 
     def _ran(self, target: str, members: Sequence[Case], outcome: Outcome) -> None:
         """Called after each run of a case, which may be the merged one of several."""

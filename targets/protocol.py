@@ -50,6 +50,10 @@ class Target(ABC):
     coverage: ClassVar[tuple[str, ...]] = ()
     #: Modules whose frames count as the target's own when a failure's deepest frame is sought.
     own_modules: ClassVar[tuple[str, ...]] = ()
+    #: Whether ``compile`` has a cheaper way than its users', giving the same program nearly always.
+    screens: ClassVar[bool] = False
+    #: Set where outcomes are only looked through for failures, and what fails is compiled again without it.
+    screening: bool = False
 
     @abstractmethod
     def missing(self) -> str | None:

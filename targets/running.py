@@ -66,8 +66,8 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     """The service: ``run_case`` for data.
 
     The request has ``target`` (a name), ``case`` (a case file's text), and optionally ``pipeline`` (as of
-    ``Pipeline.to_data``) and ``repeats``. The answer has ``outcome``, as of ``Outcome.pack``. Targets are settled in
-    the working directory, which is the worker's own.
+    ``Pipeline.to_data``), ``repeats`` and ``screening`` (see ``Target.screening``). The answer has ``outcome``, as of
+    ``Outcome.pack``. Targets are settled in the working directory, which is the worker's own.
 
     Raises:
         MisfoldError: there is no such target, or the request cannot be run.
@@ -75,6 +75,7 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     target = target_here(request["target"])
     pipeline = request.get("pipeline")
     case = parse_case(request["case"])
+    target.screening = bool(request.get("screening"))
     outcome = run_case(
         target, case, None if pipeline is None else Pipeline.from_data(pipeline), request.get("repeats", 1)
     )

@@ -61,6 +61,7 @@ class TVM(Target):
     # Merging saves next to nothing here, and half of all batches of four were spoilt by a case, at twice the cost.
     batch = 1
     own_modules = ("tvm", "tvm_ffi")
+    screens = True
 
     def __init__(self) -> None:
         self._folder: str | None = None
@@ -141,9 +142,9 @@ class TVM(Target):
         """The Relax module of a function."""
         from tvm.relax.frontend.torch import from_exported_program
 
-        from .exporting import export, symbolic_operator
+        from .exporting import symbolic_operator
 
-        exported = export(function, inputs)
+        exported = self._exported(function, inputs)
         operator = symbolic_operator(exported)
         if operator is not None:
             raise Unsupported("a shape that depends on the data", operator)
@@ -154,6 +155,16 @@ class TVM(Target):
             if refusal is None:
                 raise
             raise refusal from error
+
+    def _exported(self, function: Callable[..., Any], inputs: Sequence[Any]) -> Any:
+        from .exporting import export
+        from .tracing import traced
+
+        if self.screening:
+            # What it cannot do, for whatever reason, the long way may.
+            with suppress(Exception):
+                return traced(function, inputs)
+        return export(function, inputs)
 
     def _configuration(self, pipeline: Pipeline) -> tuple[Any, Any, Any, Any]:
         """TVM's target, pass context, Relax pipeline and passes before it, as the pipeline says."""
