@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from importlib.util import find_spec
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -15,10 +17,10 @@ from misfold.generators.traces.changes import CHANGES, MAX_ELEMENTS, change
 from misfold.generators.traces.collecting import collect_traces, observed_data, settle
 from misfold.generators.traces.drafts import Draft
 from misfold.generators.traces.executing import LEFT_OUT, label, prepare
-from misfold.generators.traces.labelling import Labeller
+from misfold.generators.traces.labelling import Labeller, heap_checks
 from misfold.generators.traces.structure import structure
 from misfold.programs.errors import TargetError, UsageError
-from misfold.programs.types import parse_type
+from misfold.programs.types import TensorType, parse_type
 
 F = "torch.nn.functional."
 OWN = ["os:abort", "time:sleep", "os:_exit"]
@@ -264,3 +266,26 @@ def test_a_result_with_a_size_below_zero_is_a_finding_on_eager():
     error, outputs, _ = label(Call("torch.Tensor.expand", (TensorType.of("float64", ()), (-1, 0, 2)), ()))
     assert error == "impossible: a size below zero" and outputs is None
     assert is_death(error)
+
+
+@pytest.mark.skipif(not heap_checks(), reason="the C library has no checked allocator")
+def test_calls_that_write_out_of_bounds_die():
+    # The running mean has fewer elements than channels, which this operator does not check.
+    types = [TensorType.of("float32", shape) for shape in ((4, 512), (512,), (512,), (1,), (1,))]
+    call = Call("torch.native_batch_norm", (*types, True, 0.1, 1e-5))
+    with Labeller(1) as labeller:
+        ((_, (error, _, _)),) = labeller.labels([call])
+    assert error.startswith("crash")
+
+
+@pytest.mark.skipif(find_spec("onnxruntime") is None, reason="needs onnxruntime")
+def test_onnx_operators_are_executed_by_onnx_runtime():
+    def told(*shapes: tuple[int, ...], function: str = "onnx.Conv", **attributes: object) -> Any:
+        types = tuple(TensorType.of("float32", shape) for shape in shapes)
+        return label(Call(function, types, tuple(sorted(attributes.items()))))
+
+    assert told((1, 3, 8, 8), (4, 3, 3, 3), pads=(1, 1, 1, 1)) == ("", "float32[1, 4, 8, 8]", "")
+    assert told((1, 3, 8, 8), (4, 2, 3, 3))[0].startswith("Fail")
+    assert told((2, 3), function="onnx.NoSuch")[0].startswith(LEFT_OUT)
+    assert told((4, 3), function="onnx.Split", axis=0)[0].startswith(LEFT_OUT)
+    assert told((2, 3), function="onnx.TopK")[0] != ""
