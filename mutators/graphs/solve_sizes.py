@@ -21,6 +21,8 @@ class SolveSizes(GraphMutator):
     name = "solve-sizes"
 
     def edit(self, case: Case, random: Random, signatures: Signatures, donors: Sequence[Case] = ()) -> Edit | None:
+        if any(value.type is None for value in case.graph.values.values()):
+            return None  # Types are stated once a case has been run.
         found = resized(case, random, _rules())
         return None if found is None else Edit(inputs=found.inputs, nodes=found.nodes)
 

@@ -15,6 +15,8 @@ from misfold.generators.solving.choice import RuleChoice
 from misfold.generators.solving.resolving import resized
 from misfold.generators.solving.source import RuleSource
 from misfold.generators.solving.symbolic import describe, symbolic
+from misfold.mutators.graphs import GRAPH_MUTATORS
+from misfold.mutators.graphs.signatures import Signatures
 from misfold.programs.case import Case, parse_case
 from misfold.programs.graph import Graph
 from misfold.programs.parser import parse_graph
@@ -174,3 +176,8 @@ def test_tensors_are_drawn_within_domains(records):
     domains = partials[0].domains.of(partials[0].rule.structure, ("float32", "int64"))
     assert domains["index"].index and not domains["self"].index
     assert torch.get_num_threads() == 1
+
+
+def test_the_mutator_leaves_alone_what_has_no_types_yet():
+    case = case_of('def program(x0: "float32[3, 4]"):\n    v0 = torch.relu(x0)\n    return (v0,)')
+    assert GRAPH_MUTATORS["solve-sizes"].edit(case, Random(0), Signatures([])) is None
