@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from misfold.programs.case import Case, merge_cases
 from misfold.targets.outcome import FAILURES, Outcome, TensorValue
@@ -12,8 +13,9 @@ from misfold.targets.outcome import FAILURES, Outcome, TensorValue
 def split_outcome(merged: Outcome, cases: Sequence[Case], gradients: bool) -> list[Outcome]:
     """The outcome of each case from the values of a merged run.
 
-    ``gradients`` says whether the target ran the backward pass. Time is shared out evenly. Names of shared storage are
-    moved to each case's own positions; storage shared between two cases is dropped, for there is none in either alone.
+    ``gradients`` says whether the target ran the backward pass. Time, memory and instructions are shared out evenly.
+    Names of shared storage are moved to each case's own positions; storage shared between two cases is dropped, for
+    there is none in either alone.
     """
     outcomes = []
     value_at = gradient_at = input_at = 0
@@ -30,10 +32,17 @@ def split_outcome(merged: Outcome, cases: Sequence[Case], gradients: bool) -> li
                 gradients=merged.gradients[gradient_at : gradient_at + wanted],
                 mutated=merged.mutated[input_at : input_at + inputs],
                 seconds={key: seconds / len(cases) for key, seconds in merged.seconds.items()},
+                facts=_shared(merged.facts, len(cases)),
             )
         )
         value_at, gradient_at, input_at = value_at + values, gradient_at + wanted, input_at + inputs
     return outcomes
+
+
+def _shared(facts: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """Facts of a merged run for each of its cases: what it cost is shared out as time is."""
+    spent = {name: amount // count for name, amount in facts.get("spent", {}).items()}
+    return {**facts, "spent": spent} if spent else dict(facts)
 
 
 def _moved(value: TensorValue, input_at: int, inputs: int, value_at: int, values: int) -> str | None:

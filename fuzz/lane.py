@@ -18,6 +18,7 @@ from misfold.programs.case import Case, merge_cases, parse_case
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
 
+from . import spending
 from .batch import run_merged
 from .examine import BAD, REFERENCE, REFERRED, Examiner
 from .investigate import Investigator
@@ -110,6 +111,7 @@ class Lane(Triage):
         self.settings, self.store, self.campaign = settings, store, campaign
         self.examiner, self.support, self.stopping = examiner, support, stopping
         self._options = json.dumps(settings.generator, sort_keys=True)
+        self._spent: list[dict[str, Any] | None] = []
 
     def block(self, number: int, limit: int | None) -> None:
         """Make and judge the cases of a block (those below index ``limit``) and commit it.
@@ -128,6 +130,7 @@ class Lane(Triage):
             outcomes += self._target(target, number, made)
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
+        self._save_spent()
         self.tally.spend("store", time.perf_counter() - start)
 
     def order(self, number: int) -> tuple[str, ...]:
@@ -312,8 +315,13 @@ class Lane(Triage):
     def _ran(self, target: str, members: Sequence[Case], outcome: Outcome) -> None:
         """Called after each run of a case, which may be the merged one of several."""
 
+    def _save_spent(self) -> None:
+        spent, self._spent = self._spent, []
+        spending.save(self.store, self.campaign, spent)
+
     def _row(self, target: str, pipeline: str, item: Made, outcome: Outcome, verdict: str) -> dict[str, Any]:
         failure = outcome.failure
+        self._spent.append(spending.row(item.index, target, pipeline, outcome))
         return {
             "index": item.index, "target": target, "pipeline": pipeline, "kind": outcome.kind, "verdict": verdict,
             "seconds": outcome.seconds.get("total", 0.0),

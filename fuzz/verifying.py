@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from misfold.oracles.cost import Spent, judge_cost
+from misfold.oracles.cost import AMOUNTS, Spent, judge_cost, words
 from misfold.oracles.metamorphic.comparing import Ran, compare_outcomes
 from misfold.oracles.reference import Expected, Reference
 from misfold.oracles.values import compare
@@ -14,6 +14,7 @@ from misfold.oracles.verdict import Verdict
 from misfold.programs.case import Case, parse_case
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.isolation.answer import Answer
+from misfold.targets.measuring import no_counter
 from misfold.targets.outcome import Outcome, TensorValue
 
 from .examine import REFERENCE, Examiner, unpack_reference
@@ -47,7 +48,7 @@ class Session:
     """A case on one target, with what eager and the reference say of it.
 
     ``seed`` decides where relations are applied and which sizes are tried; ``each`` how often each relation is.
-    ``history``: what cases cost on the target before.
+    ``history``: what cases cost on the target before, by what of (see ``AMOUNTS``).
     """
 
     examiner: Examiner
@@ -57,7 +58,7 @@ class Session:
     seed: int
     each: int
     relations: Sequence[str] | None
-    history: Sequence[Spent]
+    history: Mapping[str, Sequence[Spent]]
     eager: Outcome
     reference: Reference | None
     outcome: Outcome
@@ -91,7 +92,7 @@ def verify(
     seed: int = 0,
     each: int = 1,
     relations: Sequence[str] | None = None,
-    history: Sequence[Spent] = (),
+    history: Mapping[str, Sequence[Spent]] | None = None,
     oracles: Sequence[str] = (),
 ) -> Iterator[Row]:
     """Rows of every oracle (or those named) on a case and a target, as they come."""
@@ -105,7 +106,7 @@ def verify(
     verdict = examiner.judge(case, target, eager, reference, outcome)
     name = "differential" if verdict.kind == "ok" else f"differential ({verdict.oracle})"
     session = Session(
-        examiner, case, target, pipeline, seed, each, relations, history, eager, reference, outcome
+        examiner, case, target, pipeline, seed, each, relations, history or {}, eager, reference, outcome
     )  # fmt: skip
     wanted = [oracle for name, oracle in ORACLES.items() if not oracles or name in oracles]
     if not oracles or "differential" in oracles:
@@ -378,20 +379,26 @@ def _memory(session: Session) -> Iterator[Row]:
 
 
 def _cost(session: Session) -> Iterator[Row]:
-    # The history has what a campaign keeps: the time in all, which compiling dominates.
-    seconds = session.outcome.seconds.get("total", 0.0)
-    judged = judge_cost(Spent(len(session.case.graph.nodes), seconds), session.history)
-    if judged.kind == "unknown":
-        text = f"took {seconds:.3g} s; no history to compare it with (a campaign's --folder gives one)"
-        yield session.row("cost", "undecided", text)
-    elif judged.kind == "outlier":
-        text = (
-            f"took {seconds:.3g} s, usual for its size are {judged.usual:.3g} s\n"
-            f"{judged.deviations:.0f} robust standard deviations above; a cost, not a wrong answer"
-        )
-        yield session.row("cost", "cost", text)
-    else:
-        yield session.row("cost", "ok", f"took {seconds:.3g} s, usual for its size are {judged.usual:.3g} s")
+    # The history has what a campaign keeps: amounts in all, which compiling dominates.
+    spent = {"seconds": session.outcome.seconds.get("total", 0.0), **session.outcome.facts.get("spent", {})}
+    for of in AMOUNTS:
+        if of not in spent:
+            why = no_counter() if of == "instructions" else None
+            yield session.row("cost", "undecided", f"{of}: not measured{': ' + why if why else ''}")
+            continue
+        took = words(spent[of], of)
+        judged = judge_cost(Spent(len(session.case.graph.nodes), spent[of]), session.history.get(of, []), of)
+        if judged.kind == "unknown":
+            text = f"took {took}; no history to compare it with (a campaign's --folder gives one)"
+            yield session.row("cost", "undecided", text)
+        elif judged.kind == "outlier":
+            text = (
+                f"took {took}, usual for its size are {words(judged.usual, of)}\n"
+                f"{judged.deviations:.0f} robust standard deviations above; a cost, not a wrong answer"
+            )
+            yield session.row("cost", "cost", text)
+        else:
+            yield session.row("cost", "ok", f"took {took}, usual for its size are {words(judged.usual, of)}")
 
 
 #: By name, in the order in which they run; each gives its rows.

@@ -1,4 +1,4 @@
-"""Cost: compile time and memory that stand out against the same target's history. Never evidence of a wrong answer.
+"""Cost: time, memory and instructions that stand out against a target's history. Never evidence of a wrong answer.
 
 Costs of compilers grow with the program and vary by factors, so that what counts is the logarithm of the cost,
 among the cases nearest in size. Its usual value is their median, its usual variation the median absolute deviation,
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 #: Cases nearest in size that a case is compared with, and how few are too few.
@@ -18,6 +17,8 @@ NEAREST, FEWEST = 30, 20
 #: Robust standard deviations, and the factor over the usual cost, that an outlier exceeds both: with a history that
 #: hardly varies the first alone would flag noise, with one that varies much the second alone would.
 DEVIATIONS, FACTOR = 6.0, 4.0
+#: What is measured, and below what an amount is never an outlier: allocators round megabytes, timers milliseconds.
+AMOUNTS = {"seconds": 0.0, "memory": 8.0 * 2**20, "instructions": 0.0}
 #: 1.4826 times the median absolute deviation estimates a normal distribution's standard deviation.
 _SCALE = 1.4826
 #: The variation that measurements have on any machine, in the logarithm: a tenth.
@@ -41,8 +42,8 @@ class Judged:
     deviations: float
 
 
-def judge_cost(spent: Spent, history: Sequence[Spent]) -> Judged:
-    """Judge one cost against others of the same target, pipeline and machine."""
+def judge_cost(spent: Spent, history: Sequence[Spent], of: str = "seconds") -> Judged:
+    """Judge one cost against others of the same target, pipeline and machine; ``of`` is one of ``AMOUNTS``."""
     near = sorted((item for item in history if item.amount > 0), key=lambda item: abs(item.nodes - spent.nodes))
     near = near[:NEAREST]
     if len(near) < FEWEST or spent.amount <= 0:
@@ -51,15 +52,14 @@ def judge_cost(spent: Spent, history: Sequence[Spent]) -> Judged:
     usual = median(logs)
     spread = max(_SCALE * median(abs(item - usual) for item in logs), _NOISE)
     deviations = (math.log(spent.amount) - usual) / spread
-    odd = deviations > DEVIATIONS and spent.amount > FACTOR * math.exp(usual)
+    odd = deviations > DEVIATIONS and spent.amount > max(FACTOR * math.exp(usual), AMOUNTS[of])
     return Judged("outlier" if odd else "usual", math.exp(usual), deviations)
 
 
-def counters() -> str | None:
-    """Why instructions cannot be counted here, or None: Linux's perf events, which ask for permission."""
-    path = Path("/proc/sys/kernel/perf_event_paranoid")
-    try:
-        level = int(path.read_text())
-    except (OSError, ValueError):
-        return "this system has no perf events"
-    return f"perf events need kernel.perf_event_paranoid <= 2, which is {level}" if level > 2 else None
+def words(amount: float, of: str) -> str:
+    """An amount with its unit, as one reads it."""
+    if of == "seconds":
+        return f"{amount:.3g} s"
+    if of == "memory":
+        return f"{amount / 2**20:.3g} MiB"
+    return f"{amount / 1e6:.4g} million instructions"

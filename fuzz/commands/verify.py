@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from misfold.oracles.cost import Spent
+from misfold.oracles.cost import AMOUNTS, Spent
 from misfold.programs.bounds import check as check_bounds
 from misfold.programs.case import HEADER, Case, parse_case
 from misfold.programs.errors import TextError, UsageError
@@ -201,11 +201,11 @@ def _verify_case(
             servers.close()
 
 
-def _history(folder: Path | None, target: str, pipeline: str) -> list[Spent]:
+def _history(folder: Path | None, target: str, pipeline: str) -> dict[str, list[Spent]]:
     if folder is None:
-        return []
+        return {}
     store = open_store(folder)
     try:
-        return [Spent(cost.nodes, cost.seconds) for cost in costs(store, target, pipeline)]
+        return {of: [Spent(cost.nodes, cost.amount) for cost in costs(store, target, pipeline, of)] for of in AMOUNTS}
     finally:
         store.close()

@@ -66,6 +66,7 @@ class GraphLane(Lane):
         for row in case_rows:
             row["text"] = texts.get(row["index"])
         self.store.finish_block(self.campaign, number, case_rows, outcomes)
+        self._save_spent()
         corpus_rows.save(self.store, self.campaign, kept, {"bandit": self.scheduler.bandit.to_data()})
         self.tally.spend("store", time.perf_counter() - start)
 

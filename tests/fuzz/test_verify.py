@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from misfold.fuzz import cli, costs, relating, verifying
+from misfold.fuzz import cli, costs, relating, spending, verifying
 from misfold.fuzz.store import Store
 from misfold.oracles.metamorphic import variants
 from misfold.oracles.verdict import Verdict
@@ -139,12 +140,23 @@ def test_costs_that_stand_out(tmp_path, monkeypatch, capsys):
         for i in range(40)
     ]  # fmt: skip
     store.finish_block(campaign, 0, cases, outcomes)
-    ((cost, judged),) = costs.outliers(store)
+    ran = [
+        replace(Outcome("values"), facts={"spent": {"memory": (300 if i == 23 else 10 + i % 2) * 2**20}})
+        for i in range(40)
+    ]
+    spending.save(store, campaign, [spending.row(i, "tvm", "default", outcome) for i, outcome in enumerate(ran)])
+    assert spending.row(1, "tvm", "default", Outcome("values")) is None
+    (cost, judged), (other, _) = costs.outliers(store)
     assert cost.index == 17 and judged.kind == "outlier"
-    assert costs.costs(store, "inductor") == []
+    assert (other.index, other.of, other.amount) == (23, "memory", 300 * 2**20)
+    assert [cost.index for cost, _ in costs.outliers(store, "memory")] == [23]
+    assert costs.costs(store, "inductor") == [] and costs.costs(store, of="instructions") == []
     store.close()
     monkeypatch.setattr(sys, "argv", ["misfold", "costs", "--folder", str(tmp_path), "--json"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 0
-    assert [row["case"] for row in json.loads(capsys.readouterr().out)] == [17]
+    assert [(row["case"], row["of"]) for row in json.loads(capsys.readouterr().out)] == [
+        (17, "seconds"),
+        (23, "memory"),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from misfold.oracles.cost import Spent, counters, judge_cost
+from misfold.oracles.cost import Spent, judge_cost, words
 from misfold.oracles.judge import judge
 from misfold.oracles.reference import Reference, evaluate
 from misfold.oracles.state import observing, resizing, shapes
@@ -122,4 +122,11 @@ def test_costs_stand_out_against_cases_of_their_size():
     assert judge_cost(Spent(10, 20.0), [*history, *[Spent(10, 20.0)] * 9]).kind == "outlier"
     assert judge_cost(Spent(10, 20.0), history[:5]).kind == "unknown"
     assert judge_cost(Spent(10, 0.0), history).kind == "unknown"
-    assert counters() is None or "perf" in counters()
+
+
+def test_small_amounts_of_memory_are_no_outliers() -> None:
+    history = [Spent(10, 1e5 + index) for index in range(40)]
+    assert judge_cost(Spent(10, 2e6), history, "memory").kind == "usual"
+    assert judge_cost(Spent(10, 2e7), history, "memory").kind == "outlier"
+    assert judge_cost(Spent(10, 2e6), history, "instructions").kind == "outlier"
+    assert words(3 * 2**20, "memory") == "3 MiB" and words(2.0, "seconds") == "2 s"
