@@ -32,7 +32,8 @@ from .tables import PapersRow
 
 @dataclass(frozen=True)
 class Waiting:
-    """What triage has not come to: findings that wait to be confirmed, and bugs that wait for their papers."""
+    """What triage has not come to: findings that wait to be confirmed, and bugs that wait for their papers (again, where
+    their scripts ran out of time)."""
 
     findings: int
     bugs: tuple[Bug, ...]
@@ -53,8 +54,13 @@ class Waiting:
 def waiting(store: Store) -> Waiting:
     """What is left to do in a campaign's folder."""
     done = papers_of(store)
-    left = tuple(bug for bug in store.bugs() if bug.id not in done)
+    left = tuple(bug for bug in store.bugs() if bug.id not in done or out_of_time(bug))
     return Waiting(sum(item.status == "new" for item in store.findings()), left)
+
+
+def out_of_time(bug: Bug) -> bool:
+    """Whether the bug's script was cut off, which says nothing but that the machine was busy: it is run once more."""
+    return bug.script == "timed out" and bug.kind != "hang"
 
 
 def papers_of(store: Store) -> dict[int, PapersRow]:

@@ -53,6 +53,18 @@ def test_what_waits_is_said(tmp_path: Path):
     assert papers_data(store, first)["state"] == "waits"
 
 
+def test_a_script_that_ran_out_of_time_is_run_again(investigator, monkeypatch: pytest.MonkeyPatch):
+    store = investigator.store
+    first, finding = bug(store)
+    slow = replace(facts_of(finding.text), ran=replace(FACTS.ran, result="timed out"))
+    monkeypatch.setattr(papers, "gather", lambda *_, **__: slow)
+    write_papers(investigator, first)
+    assert [one.id for one in waiting(store).bugs] == [1, 2]
+    monkeypatch.setattr(papers, "gather", lambda *_, **__: facts_of(finding.text))
+    write_papers(investigator, first)
+    assert [one.id for one in waiting(store).bugs] == [2]
+
+
 def test_papers_are_written_once_and_linked(investigator, monkeypatch: pytest.MonkeyPatch):
     store = investigator.store
     first, finding = bug(store)
