@@ -32,8 +32,8 @@ from .tables import PapersRow
 
 @dataclass(frozen=True)
 class Waiting:
-    """What triage has not come to: findings that wait to be confirmed, and bugs that wait for their papers (again, where
-    their scripts ran out of time)."""
+    """What triage has not come to: findings that wait to be confirmed, and bugs that wait for their papers, or for them
+    once more where their scripts ran out of time."""
 
     findings: int
     bugs: tuple[Bug, ...]
