@@ -87,12 +87,19 @@ def backend(settings: Settings) -> Callable[[Any, Sequence[Any]], Any]:
     return compiled
 
 
+#: Operators that return new memory, whose decomposition is a view of the argument where nothing has to move: a caller
+#: who writes to the result would write to the argument. They have conversions, and those copy.
+_WITH_ANOTHER_ALIASING = (torch.ops.aten.native_channel_shuffle.default, torch.ops.aten.channel_shuffle.default)
+
+
 @cache
 def decompositions() -> Mapping[Any, Callable[..., Any]]:
     """How ATen operators outside of the core set are written in terms of it."""
     from torch._decomp import core_aten_decompositions
 
-    table: Mapping[Any, Callable[..., Any]] = core_aten_decompositions()
+    table: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
+    for operator in _WITH_ANOTHER_ALIASING:
+        table.pop(operator, None)
     return table
 
 

@@ -223,6 +223,13 @@ def test_results_share_memory_as_in_eager(function, gradient):
             torch.testing.assert_close(other, one)
 
 
+def test_a_result_that_eager_copies_is_a_copy_where_nothing_moves():
+    x = torch.randn(2, 2, 3)
+    result = compiled(lambda y: torch.nn.functional.channel_shuffle(y, 2))(x)
+    assert result.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
+    assert torch.equal(result, x)
+
+
 def test_dynamic_shapes():
     function = compiled(softmax, dynamic=True)
     for rows in (2, 3, 5, 8):
