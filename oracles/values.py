@@ -20,6 +20,9 @@ FACTOR = 4.0
 #: of errors that knows one way to compute each operator; a bound knows them all, and is seldom reached. Beyond this
 #: factor an evaluation within the bound is not impossible, but so unlikely that more evidence is worth asking for.
 CONFIRMED = 8.0
+#: An error within the bound that is no larger than this is none either: the absolute tolerances of ``torch.testing``,
+#: for results that are 0 but for rounding, such as the variance of equal numbers in one pass.
+ABSOLUTE = {"float16": 1e-5, "bfloat16": 1e-5, "float32": 1e-5, "float64": 1e-7}
 #: Share of a tensor's elements whose spread is below the level that stands in for spreads that came out small by luck.
 TYPICAL = 0.9
 #: Unit roundoffs of the value itself that are always forgiven: two library functions of 2 ulp each.
@@ -186,7 +189,8 @@ def _rounded(name: str, expected: Expected, eager: TensorValue, target: TensorVa
     allowed, distrusted = _allowed(reference, spread, eager_error, judged, dtype.unit_roundoff, NEGLIGIBLE[dtype.name])
     if bound is not None:
         # Beyond the bound is proved, and has been; within it noise alone does not accuse.
-        allowed = np.maximum(allowed, np.where(np.isfinite(bound), np.minimum(bound, CONFIRMED * allowed), 0.0))
+        likely = np.maximum(CONFIRMED * allowed, ABSOLUTE[dtype.name])
+        allowed = np.maximum(allowed, np.where(np.isfinite(bound), np.minimum(bound, likely), 0.0))
     # Near the largest number of the type, rounding decides about overflow.
     judged &= np.abs(reference) + allowed < dtype.high
     with np.errstate(all="ignore"):

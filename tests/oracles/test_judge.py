@@ -268,3 +268,48 @@ def test_without_a_reference_only_structure_is_judged() -> None:
     eager, _ = run(ROUNDED)
     assert judge(ROUNDED, eager, None, altered(eager, 0, add(1.0)), aliases=False).kind == "undecided"
     assert judge(ROUNDED, eager, None, replace(eager, values=()), aliases=False).kind == "proved"
+
+
+def test_ties_in_one_row_leave_the_others_decided() -> None:
+    case = make_case(
+        "v0 = torch.argmax(x0, 1); return (v0,)", {"x0": "float32[2, 2]"}, {"x0": values(1.0, 1.0, 1.0, 2.0)}
+    )
+
+    def other(at: int):  # type: ignore[no-untyped-def]
+        def change(flat: np.ndarray) -> None:
+            flat[at] = 1 - flat[at]
+
+        return change
+
+    assert verdict_on(case, other(0)).kind == "ok"
+    assert verdict_on(case, other(1)).kind == "proved"
+
+
+def test_counts_by_bins_are_judged() -> None:
+    case = make_case("v0 = torch.histc(x0, 5, 0, 5); v1 = torch.neg(v0); return v0, v1", {"x0": "float32[40]"})
+    assert verdict_on(case, add(1.0)).kind == "proved"
+    assert verdict_on(case, add(1.0), 1).kind == "proved"
+    eager, reference = run(case)
+    assert judge(case, eager, reference, eager, aliases=False).kind == "ok"
+
+
+def test_a_variance_of_equal_numbers_may_be_taken_in_one_pass() -> None:
+    case = make_case("v0 = torch.var(x0); return (v0,)", {"x0": "float32[37]"}, {"x0": values(0.1)})
+    eager, reference = run(case)
+    x = np.full(37, 0.1, np.float32)
+    squares, mean = np.float32(0), np.float32(0)
+    for item in x:
+        squares, mean = np.float32(squares + item * item), np.float32(mean + item)
+    once = np.float32(abs(squares - mean * mean / np.float32(37)) / np.float32(36))
+    assert once > 0
+    honest = replace(eager, values=(replace(eager.values[0], data=once.tobytes()),))
+    assert not judge(case, eager, reference, honest, aliases=False).bad
+    far = replace(eager, values=(replace(eager.values[0], data=np.float32(1e-3).tobytes()),))
+    assert judge(case, eager, reference, far, aliases=False).kind == "proved"
+
+
+def test_statistics_of_another_length_have_no_meaning() -> None:
+    body = "v0, v1, v2 = torch.native_batch_norm(x0, x1, x1, x2, x2, False, 0.1, 0.01); return (v0,)"
+    kinds = {"x0": "float32[4, 3]", "x1": "float32[3]", "x2": "float32[2]"}
+    _, reference = run(make_case(body, kinds, {"x2": {"draw": "uniform", "low": 1.0, "high": 2.0, "seed": 1}}))
+    assert reference.undefined is not None and "channels" in reference.undefined
