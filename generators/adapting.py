@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from misfold.programs.arguments import Argument, Ref, Symbol
@@ -11,6 +12,12 @@ from .building import Builder, Live
 from .inputs import Recipe
 
 METHOD = "torch.Tensor."
+_CLAMPS = ("torch.Tensor.clamp", "torch.clamp", "torch.Tensor.clip", "torch.clip")
+# Methods that convert to one element type.
+_NAMED = {
+    "float16": "half", "bfloat16": "bfloat16", "float32": "float", "float64": "double", "uint8": "byte",
+    "int8": "char", "int16": "short", "int32": "int", "int64": "long", "bool": "bool",
+}  # fmt: skip
 
 
 class Adapter:
@@ -43,12 +50,21 @@ class Adapter:
             live = shaped
         return self.restrict(live, recipe)
 
+    def _one_of(self, names: Sequence[str]) -> str:
+        """One of several names for the same, as far as they are allowed."""
+        allowed = [name for name in names if name in self.allowed] or names
+        return self.random.choice(allowed)
+
     def cast(self, live: Live, dtype: DType) -> Live | None:
         """Another element type."""
         if dtype.name == "bool" and self.random.random() < 0.7:
             op = self.random.choice(("gt", "ne", "le"))
             return self.call(METHOD + op, live, 0)
-        return self.call(METHOD + "to", live, Symbol(f"torch.{dtype.name}"))
+        named = _NAMED.get(dtype.name)
+        if named is not None and METHOD + named in self.allowed and self.random.random() < 0.5:
+            return self.call(METHOD + named, live)
+        op = "type" if METHOD + "type" in self.allowed and self.random.random() < 0.25 else "to"
+        return self.call(METHOD + op, live, Symbol(f"torch.{dtype.name}"))
 
     def reshape(self, live: Live, shape: tuple[int, ...]) -> Live | None:
         """Another shape in one call, where one exists."""
@@ -120,13 +136,13 @@ class Adapter:
         if kind.is_integer:
             if low == 0 and self.random.random() < 0.5:
                 return self.call(METHOD + "remainder", live, high + 1)
-            return self.call(METHOD + "clamp", live, int(low), int(high))
+            return self.call(self._one_of(_CLAMPS), live, int(low), int(high))
         chance = self.random.random()
         if low < 0 < high and chance < 0.4:
             return self.call("torch." + self.random.choice(("tanh", "sin")), live)
         if low > 0 and high <= 1 and chance < 0.4:
             return self.call("torch.sigmoid", live)
-        return self.call(METHOD + "clamp", live, low, high)
+        return self.call(self._one_of(_CLAMPS), live, low, high)
 
 
 def _product(shape: tuple[int, ...]) -> int:

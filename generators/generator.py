@@ -31,9 +31,11 @@ PATIENCE = 12
 # Adapting calls per placement: with more, programs would consist of them.
 ADAPTING = 2
 # How often another record of an operator is drawn when none of its element types are there yet.
-AGAIN = 3
+AGAIN = 5
 # PyTorch's samples are fond of tensors without elements; a program in which everything is empty tests little.
 EMPTY = 0.1
+# So they are of tensors of one element.
+SINGLE = 0.4
 
 
 class _Pool:
@@ -94,7 +96,7 @@ class _Pool:
     def _weight(self, entry: Entry) -> float:
         # A record is as likely as its rarest element type.
         weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
-        return weight * EMPTY if entry.empty else weight
+        return weight * EMPTY if entry.empty else weight * SINGLE if entry.single else weight
 
 
 def _pick(random: Random, sums: Sequence[float]) -> int:

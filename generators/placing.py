@@ -26,6 +26,8 @@ from .undefined import last_name
 INPUT_ELEMENTS = 4096
 # How many values are looked at for one argument.
 LOOKED_AT = 8
+# How often an operator that no value fits gets fresh inputs rather than an adapted value.
+FRESH = 0.7
 
 # These read memory by absolute position: what they give depends on a layout that only inputs promise.
 BY_POSITION = frozenset("as_strided as_strided_ as_strided_scatter as_strided_copy".split())
@@ -60,6 +62,10 @@ class Entry(Choice, Protocol):
     @property
     def empty(self) -> bool:
         """Whether a tensor in it has no elements."""
+
+    @property
+    def single(self) -> bool:
+        """Whether no input has more than one element."""
 
     @property
     def exact(self) -> bool:
@@ -202,7 +208,7 @@ class Placer:
             if fitted is not None:
                 return fitted
             placement.shape, placement.sizes = None, {}
-        if adapter.budget < 1 or self.random.random() < 0.3:
+        if adapter.budget < 1 or self.random.random() < FRESH:
             return None
         # Another shape is closer than another element type.
         looked_at.sort(key=lambda live: live.type.dtype is not kind.dtype)
@@ -226,7 +232,7 @@ class Placer:
         rather last, which make more of their kind."""
         random, count = self.random.random, len(existing)
         chosen = [existing[int(random() * count)] for _ in range(min(LOOKED_AT, count))]
-        chosen.sort(key=lambda live: (2 * (live.tensor.numel() < 2) + (live.uses > 0)) * (random() < 0.6))
+        chosen.sort(key=lambda live: (live.tensor.numel() < 2 and random() < 0.9, live.uses > 0 and random() < 0.6))
         return chosen
 
     def usable(self, op: str, live: Live, writes: bool) -> bool:

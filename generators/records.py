@@ -122,12 +122,14 @@ _INPUTS = re.compile(rb'\b(x[0-9]+): \\"([a-z]+[0-9]*)\[')
 _USES = re.compile(rb"\bx[0-9]+\b")
 # a dimension of 0 in a type, behind "[" or ", " and in front of "]" or ","
 _EMPTY = re.compile(rb'\\"[a-z]+[0-9]*\[(?:[0-9]+, )*0[\],]')
+# an input whose type has other sizes than 1
+_SEVERAL = re.compile(rb'\bx[0-9]+: \\"[a-z]+[0-9]*\[(?:1, )*(?:[02-9]|1[0-9])')
 
 
 class Entry:
     """A line of the file: what is needed to choose it is read off at once, the record parsed when asked for."""
 
-    __slots__ = ("_line", "_operands", "_record", "dtypes", "empty", "exact", "pointwise")
+    __slots__ = ("_line", "_operands", "_record", "dtypes", "empty", "exact", "pointwise", "single")
 
     def __init__(self, line: bytes):
         self._line = line
@@ -140,6 +142,8 @@ class Entry:
         self.pointwise = b'"pointwise": true' in line
         #: whether a tensor in it has no elements
         self.empty = _EMPTY.search(line) is not None
+        #: whether no input has more than one element
+        self.single = _SEVERAL.search(line) is None
 
     @property
     def length(self) -> int:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # How many values are looked at for a second tensor of a call before a fresh one is drawn.
 _SECOND = 3
+# How often a value of another element type is looked at, which takes a cast.
+_CAST = 0.1
 
 
 class RuleChoice:
@@ -127,7 +129,8 @@ class RuleChoice:
             if not placer.usable(self.op, live, writes):
                 continue
             if live.type.dtype.name != dtype:
-                if chosen or adapter.budget < 1 or placer.random.random() < 0.6 or writes:
+                # A program should not consist of casts.
+                if chosen or adapter.budget < 1 or writes or placer.random.random() > _CAST:
                     continue
             sizes = {f"{hole.name}[{axis}]": size for axis, size in enumerate(live.type.shape)}
             found = sampler.draw(placer.random, placer.options, placer.mode, {**fixed, **sizes})

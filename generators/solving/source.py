@@ -19,7 +19,7 @@ from .domains import Domains
 from .sampler import Numbers, Sampler
 
 # How often another combination is drawn when none of its element types is there yet.
-_AGAIN = 2
+_AGAIN = 5
 
 
 class Partial:
@@ -108,7 +108,10 @@ class RuleSource:
             if operator in self._known:
                 records = [entry.record for entry in self._records.entries(operator)]
                 domains = Domains([record for record in records if not record.dynamic])
-                found = [Partial(rule, domains) for rule in self._rules.of(operator) if _serves(rule, domains)]
+                rules = self._rules.of(operator)
+                # Where some sizes take eager down, a rule that is nearly right is not good enough.
+                deadly = any(item.error.startswith("crash") for rule in rules for item in rule.evidence)
+                found = [Partial(rule, domains) for rule in rules if not deadly and _serves(rule, domains)]
             self._partials[operator] = found
         return found
 

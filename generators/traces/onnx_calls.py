@@ -13,7 +13,7 @@ from typing import Any
 
 from misfold.programs.arguments import Argument
 from misfold.programs.dtypes import DTYPES
-from misfold.programs.types import TensorType
+from misfold.programs.types import MAX_RANK, TensorType
 
 from .call import Call
 from .drawing import tensor
@@ -107,5 +107,7 @@ def output_data(arrays: list[Any]) -> Any:
         name = str(getattr(array, "dtype", ""))
         if name not in DTYPES:
             raise NotServed(f"a result of {name or type(array).__name__}")
+        if len(array.shape) > MAX_RANK:
+            raise NotServed(f"a result of {len(array.shape)} dimensions")
         texts.append(f"{name}[{', '.join(map(str, array.shape))}]")
     return texts[0] if len(texts) == 1 else {"tuple": texts}
