@@ -75,7 +75,8 @@ def unmet_passes(target: Any, case: Any, pipeline: Pipeline, outcome: Outcome) -
     """
     if pipeline.passes is None or outcome.kind == "rejected":
         return None
-    unmet = target.unmet([name for name, _ in pipeline.passes], isinstance(case, TVMScriptCase))
+    blocks = isinstance(case, TVMScriptCase) or bool(pipeline.options.get("blocks", False))
+    unmet = target.unmet([name for name, _ in pipeline.passes], blocks)
     return None if unmet is None else Verdict("undecided", "passes", unmet)
 
 

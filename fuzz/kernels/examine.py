@@ -45,7 +45,15 @@ class KernelExaminer(Examiner):
         return DEFINED, expected
 
     def run(
-        self, case: Any, target: str, pipeline: Pipeline, *, fresh: bool = False, repeats: int = 1, weight: int = 1
+        self,
+        case: Any,
+        target: str,
+        pipeline: Pipeline,
+        *,
+        fresh: bool = False,
+        repeats: int = 1,
+        weight: int = 1,
+        screening: bool = False,
     ) -> Outcome:
         request = {"target": target, "case": case.text, "pipeline": pipeline.to_data(), "repeats": repeats}
         service = running.SERVICE if self.reached is None else worker.KERNEL_SERVICE
@@ -63,7 +71,22 @@ class KernelExaminer(Examiner):
         unmet = unmet_passes(self.targets[target], case, self._pipeline, outcome)
         if unmet is not None:
             return unmet
+        if steps := self._pipeline.options.get("schedule"):
+            scheduled = self._schedule(case, steps)
+            if scheduled is not None:
+                return scheduled
         return judge_kernel(case, reference, outcome, exact_overflow=self.targets[target].wraps)
+
+    def _schedule(self, case: Any, steps: Any) -> Verdict | None:
+        """The verdict on the primitives that a pipeline begins with, None if none of them is at fault."""
+        if not isinstance(case, TVMScriptCase):
+            return None
+        request = {"case": case.text, "steps": [list(step) for step in steps]}
+        answer = self.call(seeds.SERVER, seeds.SCHEDULE, request, self.seconds)
+        changed = (answer.data or {}).get("changed")
+        if not changed:
+            return None
+        return Verdict("proved", "schedule", f"the primitive {changed[1]} changed the meaning: {changed[2]}"[:300])
 
     def still_valid(self, case: KernelCase | TVMScriptCase) -> bool:
         """Whether the interpreter finds nothing undefined in a case."""

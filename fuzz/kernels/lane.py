@@ -30,6 +30,8 @@ from .examine import DEFINED, KernelExaminer
 from .expected import from_data
 
 MAKE = "misfold.fuzz.kernels.produce:make"
+# Steps of a campaign before its first feedback: a server's call costs as much as making two kernels.
+_FIRST = 5
 
 
 class KernelLane(Triage):
@@ -64,36 +66,34 @@ class KernelLane(Triage):
         """
         last = (number + 1) * BLOCK if limit is None else min((number + 1) * BLOCK, limit)
         indices = range(number * BLOCK, last)
-        plans = [self.scheduler.plan() for _ in indices]
-        items = self._make(plans)
-        valid = sum("text" in item for item in items)
-        how = [plan.what for plan, item in zip(plans, items) if "text" in item]
-        self.tally.count_cases(valid, len(items) - valid, how)
-        self.made.update(_what(plan, item) for plan, item in zip(plans, items))
         cases: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
         kept: list[Entry] = []
-        for index, plan, item in zip(indices, plans, items, strict=True):
-            if self.stopping():
-                raise Stopped
-            row = {
-                "index": index,
-                "hash": "",
-                "nodes": 0,
-                "exact": True,
-                "gradient": False,
-                "note": item.get("note", ""),
-            }
-            cases.append(row)
-            if "text" not in item:
-                self.scheduler.learn(plan, "", {}, (), valid=False)
-                continue
-            case = parse_any_kernel(item["text"])
-            row["hash"] = case.hash
-            row["note"] = item["mutator"]
-            outcome_row, entry = self._step(index, plan, case, item)
-            outcomes.append(outcome_row)
-            kept += [entry] if entry is not None else []
+        for part in planned_together(number, indices):
+            # What is planned together does not learn from each other.
+            plans = [self.scheduler.plan() for _ in part]
+            items = self._make(plans)
+            valid = sum("text" in item for item in items)
+            how = [plan.what for plan, item in zip(plans, items) if "text" in item]
+            self.tally.count_cases(valid, len(items) - valid, how)
+            self.made.update(_what(plan, item) for plan, item in zip(plans, items))
+            for index, plan, item in zip(part, plans, items, strict=True):
+                if self.stopping():
+                    raise Stopped
+                row = {
+                    "index": index, "hash": "", "nodes": 0, "exact": True, "gradient": False,
+                    "note": item.get("note", ""),
+                }  # fmt: skip
+                cases.append(row)
+                if "text" not in item:
+                    self.scheduler.learn(plan, "", {}, (), valid=False)
+                    continue
+                case = parse_any_kernel(item["text"])
+                row["hash"] = case.hash
+                row["note"] = item["mutator"]
+                outcome_row, entry = self._step(index, plan, case, item)
+                outcomes.append(outcome_row)
+                kept += [entry] if entry is not None else []
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, cases, outcomes)
         learnt = {"bandit": self.scheduler.bandit.to_data()}
@@ -138,7 +138,8 @@ class KernelLane(Triage):
     ) -> tuple[dict[str, Any], Entry | None]:
         target = plan.target
         expected, digest = from_data(item["expected"]), item["expected"]["digest"]
-        pipeline = self._pipeline(plan)
+        # A schedule that is at fault comes with the pipeline that shows it.
+        pipeline = Pipeline.from_data(item["pipeline"]) if "pipeline" in item else self._pipeline(plan)
         start, inside = time.perf_counter(), self.examiner.in_target
         outcome = self.examiner.run(case, target, pipeline)
         verdict = self.examiner.judge(case, target, DEFINED, expected, outcome)
@@ -186,6 +187,19 @@ class KernelLane(Triage):
             return Pipeline("random", {}, tuple((name, {}) for name in drawn))
         donors = [Pipeline.from_data(data) for data in plan.donor_pipelines]
         return replace(mutate_pipeline(parent, source, space, donors, self.legality[plan.target]), name="evolved")
+
+
+def planned_together(number: int, indices: range) -> list[range]:
+    """The parts of a block whose steps are planned at once: all of it, but in the first block 5, 5, 10, 20, so that
+    feedback begins after a few cases and not after a whole block."""
+    if number:
+        return [indices] if indices else []
+    parts, size, start = [], _FIRST, 0
+    while start < len(indices):
+        parts.append(indices[start : start + size])
+        start += size
+        size = max(start, _FIRST)
+    return parts
 
 
 def _quick(own: list[Pipeline]) -> Pipeline:

@@ -23,6 +23,9 @@ class Seed:
 
     text: str
     origin: str
+    #: The text before it was scheduled, where that is one in normal form, and the primitives since.
+    before: str = ""
+    steps: tuple[schedules.Step, ...] = ()
 
 
 def draw(random: randomness.Random) -> Seed:
@@ -38,12 +41,14 @@ def draw(random: randomness.Random) -> Seed:
         except Exception:  # the library says in its own ways that it does not take what was drawn
             continue
         function = function.with_attr("global_symbol", "main")
+        before = function
+        steps: list[schedules.Step] = []
         if random.random() < 0.6:
-            function, names = schedules.scheduled(function, random, random.randint(1, 6))
-            origin = " ".join([origin, *(["scheduled", *names] if names else [])])
+            function, steps = schedules.scheduled(function, random, random.randint(1, 6))
+            origin = " ".join([origin, *(["scheduled", *(name for name, _ in steps)] if steps else [])])
         text = normal_text(function)
         if text is not None:
-            return Seed(text, origin)
+            return Seed(text, origin, (normal_text(before) or "") if steps else "", tuple(steps))
     raise ValueError(f"no seed in {_ATTEMPTS} attempts")
 
 

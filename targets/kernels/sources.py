@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from misfold.compiler.loops.ir import Function
 from misfold.compiler.loops.printer import print_function
 from misfold.programs.case import print_literal
 from misfold.programs.pipeline import Pipeline
 
 
-def tvm_source(script: str, json: str | None, pipeline: Pipeline, required: list[tuple[str, dict[str, object]]]) -> str:
-    """``script`` is the function's TVMScript; ``json`` the function itself where reading the text gives another one."""
+def tvm_source(
+    script: str,
+    json: str | None,
+    pipeline: Pipeline,
+    required: list[tuple[str, dict[str, object]]],
+    traces: Sequence[str] = (),
+) -> str:
+    """``script`` is the function's TVMScript; ``json`` the function itself where reading the text gives another one.
+    ``traces`` are what schedules do to it first, as TVM says it: Python of ``apply_trace(sch)``."""
+    scheduling = "".join(
+        "\n    from tvm import s_tir\n\n"
+        + "".join(f"    {line}\n" if line else "\n" for line in trace.splitlines() if not line.startswith("#"))
+        + "\n    schedule = s_tir.Schedule(function)\n    apply_trace(schedule)\n"
+        '    function = schedule.mod["main"]\n'
+        for trace in traces
+    )
     options = pipeline.options
     exact = (
         f"    # Reading the text folds constants; this is the function as it was.\n    JSON = {json!r}\n"
@@ -36,7 +52,7 @@ def compile_kernel():
     from tvm.script import ir as I, tirx as T
 
 {exact}    function = {reading}
-    module = tvm.IRModule({{"main": function}})
+{scheduling}    module = tvm.IRModule({{"main": function}})
     target = tvm.target.Target({print_literal({"kind": "llvm", **options.get("target", {})})})
     with tvm.transform.PassContext(
         opt_level={options.get("opt_level", 2)}, config={print_literal(options.get("config", {}))}

@@ -24,6 +24,7 @@ from misfold.programs.kernel_tvmscript_check import checked_function
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.options import check_pipeline, unknown
 from misfold.targets.packages import missing_packages, package_versions
+from misfold.targets.protocol import Unsupported
 
 from .protocol import CompileError, KernelExecutable, KernelTarget, PassSpace
 from .tvm_pipelines import (
@@ -40,6 +41,8 @@ _OPTIONS: dict[str, type] = {
     "config": dict,  # of the PassContext
     "opt_level": int,  # of the PassContext
     "plain": bool,  # of targets.kernels.tirx.emit
+    "blocks": bool,  # of targets.kernels.tirx.emit: every store a block, for the passes of s_tir
+    "schedule": list,  # of [primitive, seed], see tvm_schedules: applied before anything else
     "verify": bool,  # whether each pass of TVM's own pipeline must leave a well-formed function
 }
 # Constants that overflow, met while folding.
@@ -100,13 +103,17 @@ class TVM(KernelTarget):
         _import_tvm()
         from .tirx import emit
 
-        made = emit(function, pipeline.options.get("plain", False))
-        return self._compiled(made, pipeline, [one.buffer for one in function.parameters], REQUIRED)
+        blocks = pipeline.options.get("blocks", False)
+        made = emit(function, pipeline.options.get("plain", False), blocks)
+        required = REQUIRED_WITH_BLOCKS if blocks else REQUIRED
+        made = scheduled(self.name, made, pipeline)
+        return self._compiled(made, pipeline, [one.buffer for one in function.parameters], required)
 
     def compile_script(self, script: str, pipeline: Pipeline) -> KernelExecutable:
         check_pipeline(self.name, pipeline, _OPTIONS, passes=True)
         buffers = [one.buffer for one in parameters_of(checked_function(script))]
-        return self._compiled(parse_script(script), pipeline, buffers, REQUIRED_WITH_BLOCKS)
+        made = scheduled(self.name, parse_script(script), pipeline)
+        return self._compiled(made, pipeline, buffers, REQUIRED_WITH_BLOCKS)
 
     def unmet(self, names: Sequence[str], script: bool) -> str | None:
         if not script:
@@ -152,12 +159,44 @@ class TVM(KernelTarget):
 
         if isinstance(case, TVMScriptCase):
             passes = [] if pipeline.passes is None else completed(pipeline.passes, REQUIRED_WITH_BLOCKS)
-            return tvm_source(case.script, None, pipeline, passes)
-        function = emit(case.function, pipeline.options.get("plain", False))
+            traces: list[str] = []
+            scheduled(self.name, parse_script(case.script), pipeline, traces)
+            return tvm_source(case.script, None, pipeline, passes, traces)
+        blocks = pipeline.options.get("blocks", False)
+        function = emit(case.function, pipeline.options.get("plain", False), blocks)
         # Reading the text folds constants, and TVM does not read all that it prints.
         saved = tvm.ir.save_json(function) if exact else None
-        passes = [] if pipeline.passes is None else completed(pipeline.passes, REQUIRED)
-        return tvm_source(function.script(), saved, pipeline, passes)
+        required = REQUIRED_WITH_BLOCKS if blocks else REQUIRED
+        passes = [] if pipeline.passes is None else completed(pipeline.passes, required)
+        traces = []
+        scheduled(self.name, function, pipeline, traces)
+        return tvm_source(function.script(), saved, pipeline, passes, traces)
+
+
+def scheduled(name: str, function: Any, pipeline: Pipeline, traces: list[str] | None = None) -> Any:
+    """A function after the primitives of a pipeline's ``schedule``; TVM's accounts of them are added to ``traces``.
+
+    Raises:
+        TargetError: an entry is no [primitive, seed], or there is no such primitive.
+        Unsupported: a primitive does not apply.
+    """
+    steps = pipeline.options.get("schedule", [])
+    if not steps:
+        return function
+    from .tvm_schedules import traced
+
+    for step in steps:
+        if not (isinstance(step, list | tuple) and len(step) == 2 and isinstance(step[1], int)):
+            raise TargetError(f"{name}, pipeline {pipeline.name!r}: schedule has [primitive, seed], not {step!r}")
+        try:
+            function, trace = traced(function, str(step[0]), step[1])
+            if traces is not None:
+                traces.append(trace)
+        except TargetError:
+            raise
+        except Exception as error:  # TVM says in many ways that a primitive does not apply
+            raise Unsupported(f"{step[0]} does not apply: {str(error).partition(chr(10))[0]}", str(step[0])) from error
+    return function
 
 
 def parse_script(script: str) -> Any:

@@ -116,6 +116,7 @@ PASS_SPACE = PassSpace(
         "config": _CONFIGS,
         "opt_level": (0, 1, 2, 3),
         "plain": (False, True),
+        "blocks": (False, True),
         "verify": (False, True),
     },
     _AFTER,
@@ -137,6 +138,8 @@ PIPELINES: tuple[Pipeline, ...] = (
     *(Pipeline(f"llvm-O{level}", {"target": {"opt-level": level}}) for level in (0, 2, 3)),
     Pipeline("plain", {**_FAST, "plain": True}),
     Pipeline("verified", {**_FAST, "verify": True}),
+    Pipeline("blocks", {**_FAST, "blocks": True}),
+    Pipeline("blocks-verified", {**_FAST, "blocks": True, "verify": True}),
     Pipeline("none", _FAST, ()),
     *(
         Pipeline(f"without-{left_out}", _FAST, listed(*(name for name in DEFAULT if name != left_out)))

@@ -47,7 +47,13 @@ def wide(dtype: DType) -> DType:
 class Emitter:
     """The state of one emission."""
 
-    def __init__(self, plain: bool = False) -> None:
+    def __init__(self, plain: bool = False, blocks: bool = False) -> None:
+        #: Make a block of every store: see ``blocks``.
+        self.blocks = blocks
+        #: The loops around, where blocks are made.
+        self.loops: list[Any] = []
+        #: Blocks made so far.
+        self.made = 0
         #: Leave in what TVM is known to fall over: see ``functions.emit``.
         self.plain = plain
         self.buffers: dict[str, Any] = {}

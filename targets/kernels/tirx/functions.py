@@ -10,6 +10,7 @@ from misfold.compiler.loops.ir import Function, Parameter
 from misfold.compiler.loops.ranges import Ranges
 from misfold.programs.kernel_arrays import span
 
+from .blocks import rooted
 from .emitter import Emitter, type_name
 from .statements import block
 
@@ -17,7 +18,7 @@ from .statements import block
 NAME = "main"
 
 
-def emit(function: Function, plain: bool = False) -> Any:
+def emit(function: Function, plain: bool = False, blocks: bool = False) -> Any:
     """The PrimFunc of a function; its parameters are buffers, in order. One with strides is all of its memory, flat.
 
     Unless ``plain``, vectorised loops become serial where they bind variables (which are lost where VectorizeLoop takes
@@ -25,12 +26,15 @@ def emit(function: Function, plain: bool = False) -> Any:
     wrong
     bounds of inner loops in the second, at every opportunity, and little else would be seen.
 
+    With ``blocks`` every store is a block, for the passes and schedules of ``s_tir``.
+
     Raises:
         Unsupported: it has what TVM does not.
     """
-    emitter = Emitter(plain)
+    emitter = Emitter(plain, blocks)
     parameters = [_parameter(emitter, parameter) for parameter in function.parameters]
     body = block(emitter, function.body, Ranges())
+    body = rooted(body) if blocks else body
     return tirx.PrimFunc(parameters, body).with_attr({"global_symbol": NAME, "tirx.noalias": True})
 
 

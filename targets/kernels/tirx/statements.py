@@ -14,6 +14,7 @@ from misfold.compiler.loops.ranges import Ranges
 from misfold.compiler.loops.verify import trip_count
 from misfold.compiler.loops.visit import statements
 
+from .blocks import Around, realized
 from .emitter import Emitter, constant, type_name, wide
 from .expressions import binary, expression, load, store
 
@@ -43,6 +44,14 @@ def block(emitter: Emitter, body: Sequence[Statement], ranges: Ranges) -> Any:
 
 
 def _statement(emitter: Emitter, statement: Statement) -> Any:
+    if emitter.blocks and isinstance(statement, Store | Reduce):
+        emitter.made += 1
+        name = f"{statement.buffer.name}_{emitter.made}"
+        return realized(emitter, statement, name, lambda: _plain(emitter, statement))
+    return _plain(emitter, statement)
+
+
+def _plain(emitter: Emitter, statement: Statement) -> Any:
     match statement:
         case Let(var, value):
             made = expression(emitter, value)
@@ -83,16 +92,27 @@ def _loop(emitter: Emitter, loop: For) -> Any:
     var = tirx.Var(loop.var.name, type_name(INDEX))
     step = None if loop.step == 1 else constant(loop.step, INDEX)
     emitter.variables[loop.var.name] = var
+
+    def value(own: Any) -> Any:
+        return own
+
     if step is not None and (kind != "serial" or not emitter.plain):
         # Only loops that stay loops have steps in TVM, and CanonicalizeLoop gets the bounds of loops inside them wrong.
         count = trip_count(loop)
         trips = constant(count, INDEX) if count is not None else _trips(extent, loop.step)
-        emitter.variables[loop.var.name] = tirx.Add(start, tirx.Mul(var, step))
+        first, stride = start, step
+
+        def value(own: Any) -> Any:
+            return tirx.Add(first, tirx.Mul(own, stride))
+
+        emitter.variables[loop.var.name] = value(var)
         start, extent, step = constant(0, INDEX), trips, None
     emitter.around.append(kind)
+    emitter.loops.append(Around(loop.var.name, var, start, extent, value))
     bound = emitter.bound
     body = block(emitter, loop.body, emitter.ranges.inside(loop))
     emitter.around.pop()
+    emitter.loops.pop()
     if kind == "vectorised" and not emitter.plain and emitter.bound > bound:
         # Statements that VectorizeLoop takes lane by lane lose the variables bound in front of them.
         kind = "serial"
