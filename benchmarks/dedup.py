@@ -25,7 +25,7 @@ from misfold.targets.outcome import normalise
 from misfold.triage.clusters import Profile, clusters
 from misfold.triage.kernel_signature import kernel_patterns, telling_patterns
 from misfold.triage.reduce.search import Bounds
-from misfold.triage.signature import SPOKEN, error_signature, node_patterns, own_frames, silent_signature
+from misfold.triage.signature import SPOKEN, error_signature, nested, node_patterns, own_frames, silent_signature
 
 from . import seeded
 
@@ -116,10 +116,22 @@ def run(kernel: bool, faults: int, count: int, seed: int, end: float, names: Seq
     return found
 
 
+def in_turn(signatures: Sequence[str]) -> list[str]:
+    """The bugs that findings with these signatures are filed under, one after the other as in a campaign."""
+    bugs: dict[str, None] = {}
+    filed = []
+    for text in signatures:
+        found = text if text in bugs else nested(text, bugs)
+        bugs.setdefault(found)
+        filed.append(found)
+    return filed
+
+
 def summary(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Scores of all ways to make buckets, and per fault what became of it."""
     causes = [one["fault"] for one in found]
     ways: dict[str, Callable[[], list[str]]] = {
+        "bug": lambda: in_turn([one["signature"] for one in found]),
         "signature": lambda: [one["signature"] for one in found],
         "signature, likely-same merged": lambda: merged(found),
         "message hash": lambda: [one["message"] for one in found],

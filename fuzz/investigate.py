@@ -18,7 +18,7 @@ from misfold.triage.known.issues import Call, Failing
 from misfold.triage.known.knowing import Knowledge, calls_of
 from misfold.triage.reduce.search import Bounds
 from misfold.triage.script import describe, export_script
-from misfold.triage.signature import SPOKEN, error_signature, node_patterns, silent_signature, title
+from misfold.triage.signature import SPOKEN, error_signature, nested, node_patterns, silent_signature, title
 
 from .examine import Examination, Examiner
 from .reducing import Reduced, Reducer
@@ -130,6 +130,8 @@ class Investigator:
             signature = self.silent_signature(reduced, result)
         if self._known(finding, outcome.kind, signature, verdict.explanation, reduced.case):
             return "known"
+        if not spoken:
+            signature = nested(signature, [one.signature for one in self.store.bugs()])
         name = self.title(reduced)
         status = self._settle(
             finding,

@@ -8,7 +8,9 @@ form, with the class of each operator's element types.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from misfold.oracles.verdict import Verdict
 from misfold.programs.graph import Graph, Node
@@ -81,6 +83,36 @@ def failure_key(target: str, verdict: Verdict, outcome: Outcome, own_modules: Se
 def silent_signature(target: str, verdict: Verdict, outcome: Outcome, patterns: Sequence[str], blame: str = "?") -> str:
     """Signature of a failure that does not name itself: what is blamed, and patterns of the reduced program."""
     return " | ".join([target, *failure_words(verdict, outcome), blame, ", ".join(sorted(patterns))])
+
+
+#: Between the patterns of a signature; a comma inside parentheses belongs to a pattern.
+_COMMA = re.compile(r", (?![^(]*\))")
+#: What stands for patterns where none tells anything.
+NOTHING = frozenset({"", "store"})
+
+
+def nested(signature: str, known: Iterable[str]) -> str:
+    """The first of the known signatures of silent failures that is this one but for further patterns on one side, or
+    the signature itself.
+
+    Reductions of one fault end at different local minima: one keeps an operator that another one lost. With the same
+    thing to blame, and all patterns of one program among those of the other, they are one bug. Where nothing is blamed,
+    or one side has no pattern that tells, this cannot be said.
+    """
+    head, patterns = _parts(signature)
+    known = list(known)
+    if signature in known or head.endswith("?") or not patterns:
+        return signature
+    for one in known:
+        other, theirs = _parts(one)
+        if other == head and theirs and (theirs <= patterns or patterns <= theirs):
+            return one
+    return signature
+
+
+def _parts(signature: str) -> tuple[str, Counter[str]]:
+    head, _, text = signature.rpartition(" | ")
+    return head, Counter() if text in NOTHING else Counter(_COMMA.split(text))
 
 
 def title(verdict: Verdict, outcome: Outcome, reduced: Graph) -> str:

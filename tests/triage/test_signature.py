@@ -6,7 +6,7 @@ import pytest
 
 from misfold.programs.parser import parse_graph
 from misfold.targets.outcome import Failure, normalise
-from misfold.triage.signature import error_signature, node_patterns, own_frames
+from misfold.triage.signature import error_signature, nested, node_patterns, own_frames
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,37 @@ def test_patterns_tell_low_precision_from_other_floats() -> None:
         "    v0 = torch.add(x0, x1)\n    v1 = torch.neg(x2)\n    return v0, v1\n"
     )
     assert node_patterns(graph) == ["add(low-float, float)", "neg(signed)"]
+
+
+HEAD = "misfold | wrong | values | simplify"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("truncdiv(index)", "floormod(index), truncdiv(index)"),
+        ("add(float, signed)", "add(float, signed), add(float, signed)"),
+    ],
+)
+def test_further_patterns_with_the_same_blame_are_the_same_bug(one: str, other: str):
+    small, large = f"{HEAD} | {one}", f"{HEAD} | {other}"
+    assert nested(large, [small]) == small
+    assert nested(small, [large]) == large
+    assert nested(small, [large, small]) == small
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"{HEAD} | store", f"{HEAD} | floormod(index)"),
+        (f"{HEAD} | ", f"{HEAD} | floormod(index)"),
+        (f"{HEAD} | add(float), neg(float)", f"{HEAD} | add(float), exp(float)"),
+        (f"{HEAD} | add(float, signed)", f"{HEAD} | add(float), signed)"),
+        ("t | wrong | values | ? | add(float)", "t | wrong | values | ? | add(float), exp(float)"),
+        ("t | wrong | values | a | add(float)", "t | wrong | values | b | add(float), exp(float)"),
+        ("t | crash | SIGSEGV | a | add(float)", "t | wrong | values | a | add(float)"),
+    ],
+)
+def test_anything_else_stays_apart(one: str, other: str):
+    assert nested(one, [other]) == one
+    assert nested(other, [one]) == other
