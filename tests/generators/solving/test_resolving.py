@@ -158,15 +158,17 @@ def test_backwards_by_rules(records):
     assert [case.text for case in made] == [grown.case(4, index).text for index in range(6)]
 
 
-def test_a_choice_writes_only_what_may_be_written(records):
+def test_in_place_calls_are_known_to_write(records):
     source = RuleSource.load(records)
-    flagged = [
-        partial
-        for name in source.operators[:400]
-        for partial in source.partials(name)
-        if ("inplace", True) in partial.rule.structure.kwargs
-    ]
-    assert flagged and all(RuleChoice(partial, ("float32",)).writes for partial in flagged)
+    for name, writes in (("torch.Tensor.add_", True), ("torch.add", False), ("torch.Tensor.__add__", False)):
+        assert {RuleChoice(one, ("float32",)).writes for one in source.partials(name)} <= {writes}
+    assert source.partials("torch.Tensor.add_") and source.partials("torch.add")
+
+
+def test_operators_that_trust_their_arguments_are_not_called_by_rules(records):
+    source = RuleSource.load(records)
+    for name in ("torch.native_batch_norm", "torch.embedding_bag", "torch.nn.functional.max_unpool2d"):
+        assert name in records.operators and source.partials(name) == []
 
 
 def test_tensors_are_drawn_within_domains(records):
