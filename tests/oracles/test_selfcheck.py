@@ -139,5 +139,5 @@ def test_injected_faults_are_found() -> None:
     found = json.loads(run.stdout.splitlines()[-1])
     assert found["false_alarms"] == 0
     assert found["faults"] > 100
-    # Most misses are in results that cannot be judged at all: singular vectors, histograms, indices of ties.
+    # Most misses are in results that cannot be judged at all: singular vectors, pivots and indices of ties.
     assert found["missed_fraction"] < 0.15
