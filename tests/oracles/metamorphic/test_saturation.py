@@ -74,6 +74,61 @@ def test_variants_are_equal_to_the_bit(kind: str) -> None:
     assert done >= 8
 
 
+OPERATORS = {
+    "Add": torch.add, "Sub": torch.sub, "Mul": torch.mul, "Max": torch.maximum, "Min": torch.minimum,
+    "And": torch.bitwise_and, "Or": torch.bitwise_or, "Xor": torch.bitwise_xor, "Neg": torch.neg, "Abs": torch.abs,
+    "Not": torch.bitwise_not, "Twice": lambda item: item * 2,
+}  # fmt: skip
+
+
+def value_of(term: Term, leaves: list[torch.Tensor]) -> torch.Tensor:
+    if term.head == "Leaf":
+        return leaves[term.places[0]]
+    operands = [value_of(item, leaves) for item in term.operands]
+    if term.head == "Turn":
+        return operands[0].transpose(*term.places)
+    if term.head == "Flip":
+        return operands[0].flip(term.places)
+    found: torch.Tensor = OPERATORS[term.head](*operands)
+    return found
+
+
+def random_term(kind: str, random: Random, depth: int = 3) -> Term:
+    if depth == 0:
+        return Term("Leaf", "", (), (random.randrange(3),))
+    binary = {"f": "Add Sub Mul Max Min", "b": "And Or Xor"}.get(kind, "Add Sub Mul Max Min And Or Xor").split()
+    unary = {"f": "Neg Abs Twice", "b": "Not", "u": "Neg Not Twice"}.get(kind, "Neg Abs Not Twice").split()
+    chosen = random.random()
+    if chosen < 0.5:
+        parts = random_term(kind, random, depth - 1), random_term(kind, random, random.randrange(depth))
+        return Term(random.choice(binary), kind, parts)
+    part = random_term(kind, random, depth - 1)
+    if chosen < 0.75:
+        return Term(random.choice(unary), kind, (part,))
+    return Term("Turn", "", (part,), (0, 1)) if chosen < 0.9 else Term("Flip", "", (part,), (random.randrange(2),))
+
+
+@needs_egglog
+@pytest.mark.parametrize("kind", sorted(saturation.KINDS))
+def test_all_terms_are_equal_to_the_bit(kind: str) -> None:
+    generator, random, seen = torch.Generator().manual_seed(4), Random(f"terms {kind}"), 0
+    for _ in range(25):
+        if kind == "f":
+            leaves = [torch.randn(3, 3, generator=generator) for _ in range(3)]
+        else:
+            types = {"s": torch.int32, "u": torch.uint8, "b": torch.bool}
+            low, high = {"s": (-9, 10), "u": (0, 256), "b": (0, 2)}[kind]
+            leaves = [torch.randint(low, high, (3, 3), generator=generator).to(types[kind]) for _ in range(3)]
+        term = random_term(kind, random)
+        want = value_of(term, leaves)
+        leaf = Term("Leaf", "", (), (0,))
+        flipped = Term("Flip", "", (Term("Flip", "", (leaf,), (0,)),), (0,))
+        for other in equal_terms(term, {leaf: flipped}, random):
+            assert torch.equal(value_of(other, leaves), want), (term.text(), other.text())
+            seen += 1
+    assert seen > 30
+
+
 @needs_egglog
 def test_sums_of_floats_are_not_reassociated() -> None:
     leaves = [Term("Leaf", "", (), (at,)) for at in range(3)]
