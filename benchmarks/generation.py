@@ -1,6 +1,6 @@
 """How fast and how good the program generator is, in one process.
 
-    python -m benchmarks.generation --nodes 10 --count 300 --seconds 10
+    python -m benchmarks.generation --nodes 10 --count 300 --seconds 10 [--source records|hybrid|rules]
 
 Prints one JSON object as its last line:
 
@@ -29,7 +29,8 @@ from collections.abc import Iterator
 import torch
 
 from misfold.generators.calling import type_of
-from misfold.generators.generator import Generator, Options
+from misfold.generators.generator import Generator
+from misfold.generators.options import HYBRID, Options
 from misfold.programs.case import Case, parse_case
 from misfold.targets.torch_values import gradients, make_inputs, to_function
 
@@ -100,11 +101,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="cases run again to measure quality")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to measure each of the two speeds")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--source", choices=("records", "hybrid", "rules"), default="records")
     arguments = parser.parse_args()
+    share = {"records": 0.0, "hybrid": HYBRID, "rules": 1.0}[arguments.source]
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
 
-    generator = Generator(Options(min_nodes=arguments.nodes, max_nodes=arguments.nodes))
+    generator = Generator(Options(min_nodes=arguments.nodes, max_nodes=arguments.nodes, rules=share))
     # The first calls of operators are slow, and torch imports dynamo (seconds) at the first backward pass of some.
     for index in range(WARM_UP):
         reference(generator.case(arguments.seed + 1, index))
@@ -112,7 +115,7 @@ def main() -> None:
     cases = rate(generator, arguments.seed, arguments.seconds, True)
 
     low, high = arguments.range or (arguments.nodes, arguments.nodes)
-    quality = Generator(Options(min_nodes=low, max_nodes=high))
+    quality = Generator(Options(min_nodes=low, max_nodes=high, rules=share))
     valid = finite = 0
     operators: set[str] = set()
     blocks: list[set[tuple[str, ...]]] = []
@@ -133,6 +136,7 @@ def main() -> None:
         outputs += len(sizes)
         single += sizes.count(1)
     result = {
+        "source": arguments.source,
         "graphs_per_second": round(graphs, 1),
         "cases_per_second": round(cases, 1),
         "valid_fraction": valid / arguments.count,

@@ -25,6 +25,10 @@ DTYPES_MIX: Mapping[str, float] = {
 }
 
 
+#: ``rules`` of what is called hybrid. It is no default: some call that rules make damages eager's memory (docs/rules.md).
+HYBRID = 0.5
+
+
 @dataclass(frozen=True)
 class Options:
     """How programs and their inputs are made. Fractions are from 0 to 1.
@@ -62,7 +66,7 @@ class Options:
     large: float = 0.2
     gradient: float = 0.25
     backward: float = 0.15
-    rules: float = 0.5
+    rules: float = 0.0
     special_values: float = 0.0
     bounds: Bounds = field(default_factory=Bounds)
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from misfold.generators.options import Options
+from misfold.generators.options import HYBRID
 from misfold.programs.errors import UsageError
 
 from ..campaign import Runner
@@ -82,7 +82,7 @@ def run(
         typer.Option(
             "--source",
             help="What operators are called by: 'rules' (sizes and numbers solved for), 'records' (known calls, varied)"
-            " or 'hybrid'. Default: hybrid.",
+            " or 'hybrid'. Default: records.",
         ),
     ] = None,
     exact: Annotated[
@@ -202,7 +202,7 @@ def share_of_rules(source: str) -> float:
     Raises:
         UsageError: there is no such source.
     """
-    shares = {"records": 0.0, "hybrid": Options.rules, "rules": 1.0}
+    shares = {"records": 0.0, "hybrid": HYBRID, "rules": 1.0}
     if source not in shares:
         raise UsageError(f"--source: no source {source!r}; there are {', '.join(shares)}")
     return shares[source]
