@@ -95,3 +95,11 @@ def test_the_most_frequent_is_decided_where_it_is_alone() -> None:
     x = torch.tensor([[1.0, 2.0, 2.0], [1.0, 1.0, 3.0], [1.0, 2.0, 3.0]])
     _, error, _ = analysed("v0, v1 = torch.mode(x0, 1); v2 = torch.neg(v0)", [x])
     assert error.tolist() == [0.0, 0.0, np.inf]
+
+
+def test_the_next_number_may_be_that_of_a_wider_type() -> None:
+    x, y = torch.tensor([1.5, -2.0]), torch.tensor([3.0, 3.0])
+    value, error, _ = analysed("v0 = torch.nextafter(x0, x1)", [x, y])
+    wide = torch.nextafter(x.double(), y.double()).float().double().numpy()
+    assert (np.abs(wide - value) <= error).all()
+    assert (np.abs(torch.nextafter(x, y).double().numpy() - value) <= error).all()
