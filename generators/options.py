@@ -25,7 +25,7 @@ DTYPES_MIX: Mapping[str, float] = {
 }
 
 
-#: ``rules`` of what is called hybrid. It is no default: some call that rules make damages eager's memory (docs/rules.md).
+#: ``rules`` of what is called hybrid; no default, since some call that rules make damages memory (docs/rules.md).
 HYBRID = 0.5
 
 

@@ -8,6 +8,7 @@ They are no test of a compiler, since any answer to them is right:
 - shifting by a negative amount or by more than the type's width;
 - writing to memory whose elements overlap, or while another argument reads it;
 - sequences that have to be sorted and are not;
+- a sum of products that is larger than the tensor it is added to in place (torch 2.13 writes beyond its end);
 - least squares by LAPACK's gelsy, whose pivots torch does not initialise.
 """
 
@@ -72,6 +73,8 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
     plain = last.rstrip("_")
     if (plain in DIVISION and divides_lowest(node, tensors)) or (plain in _DIVISORS and has_lowest(tensors)):
         return "the smallest integer by -1"
+    if last == "addbmm_" and _overflows(node, values):
+        return "a result larger than the tensor that it is written to"
     if _POLYNOMIAL.search(last) and _exceeds(argument(node, 1, "n"), values):
         return "a degree that takes forever"
     if last == "lstsq" and node.kwargs.get("driver") in (None, "gelsy"):
@@ -121,6 +124,13 @@ def _integer_target(node: Node, last: str, written: tuple[str, ...], values: Ten
     if like is not None and like.dtype in NAMES and not like.dtype.is_floating_point and like.dtype is not torch.bool:
         return like.dtype
     return None
+
+
+def _overflows(node: Node, values: Tensors) -> bool:
+    first, *factors = [values[ref.name] for ref in node.references()]
+    if len(factors) != 2 or any(item.dim() != 3 for item in factors):
+        return False  # which is refused
+    return tuple(first.shape) != (factors[0].shape[1], factors[1].shape[2])
 
 
 def _exceeds(degree: Argument, values: Tensors) -> bool:

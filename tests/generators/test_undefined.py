@@ -110,3 +110,10 @@ def test_least_squares_by_a_driver_without_a_beginning():
     assert why("torch.linalg.lstsq(x, y)", **values)
     assert why("torch.linalg.lstsq(x, y, driver='gelsy')", **values)
     assert why("torch.linalg.lstsq(x, y, driver='gelsd')", **values) is None
+
+
+def test_a_sum_of_products_fits_where_it_is_added_in_place():
+    factors = {"b": torch.ones(5, 2, 2), "c": torch.ones(5, 2, 7)}
+    assert why("a.addbmm_(b, c)", a=torch.zeros(2, 7), **factors) is None
+    for shape in ((), (7,), (1, 7)):
+        assert "larger" in str(why("a.addbmm_(b, c)", a=torch.zeros(shape), **factors))

