@@ -320,8 +320,6 @@ class Runner:
         return min(max(TRIAGE_SHARE * self.settings.time, TRIAGE_LEAST), TRIAGE_MOST)
 
     def _block(self) -> int | None:
-        if self.only_triage:
-            return None
         with self._numbers:
             while self.next_block in self.done:
                 self.next_block += 1
@@ -335,7 +333,7 @@ class Runner:
         lane = self.make_lane(servers, servers.scratch / f"lane-{number}")
         lane.investigator.knowledge = self.knowledge
         try:
-            while not self.stop.no_more():
+            while not self.only_triage and not self.stop.no_more():
                 lane.triage(self.settings.triage_share)
                 block = self._block()
                 if block is None:
