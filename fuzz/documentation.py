@@ -10,6 +10,7 @@ from typing import Any
 
 from misfold.generators.documentation import rules as rule_file
 from misfold.generators.documentation.inconsistency import Inconsistency, of_behaviour, of_defaults, of_signatures
+from misfold.generators.documentation.probes import Probe
 from misfold.generators.documentation.readers import modules
 from misfold.generators.documentation.survey import (
     Surveyed,
@@ -108,7 +109,7 @@ def run(
         for call, label in labeller.labels(dict.fromkeys(probe.call for _, probe in tried)):
             labels[call] = label
             tell("calls on eager", len(labels), len(tried))
-    suspects = []
+    suspects: dict[tuple[str, str], tuple[str, Probe, str]] = {}
     for item, probe in tried:
         error = labels[probe.call][0]
         # What has no label is no outcome: an output that has no type here was accepted all the same.
@@ -118,7 +119,9 @@ def run(
         if state == "accepted":
             result.reached.add(item.api)
         if state == "dead":
-            suspects.append((item.api, probe, error.partition(":")[0]))
+            # One of an operator's is made again: it may take all of its time.
+            kind = error.partition(":")[0]
+            suspects.setdefault((item.api, kind), (item.api, probe, kind))
     if source == "documentation":
         result.inconsistencies = of_defaults(entries) + of_signatures(entries)
         result.inconsistencies += of_behaviour(((i.api, p) for i, p in tried), labels)
@@ -126,7 +129,7 @@ def run(
     chosen = [(item.api, p) for item, p in tried if p.call not in dead and ":" not in p.call.function]
     chosen = chosen[: max(sides.values(), default=0)]
     if chosen or suspects:
-        found = compare(chosen, sides, tell, None if seconds is None else started + seconds, suspects)
+        found = compare(chosen, sides, tell, None if seconds is None else started + seconds, [*suspects.values()])
         result.differences, result.compiled = found.differences, found.counts
         result.compiled_apis, result.compiled_calls = found.apis, found.calls
     result.seconds = time.monotonic() - started
