@@ -19,10 +19,19 @@ _COMPARISONS = {"eq": "oeq", "ne": "une", "lt": "olt", "le": "ole", "gt": "ogt",
 _EXACT = {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "round": "roundeven"}
 
 
+def _half(x: Value) -> Value:
+    """A binary32 number as binary16.
+
+    Without the fence LLVM makes one rounding of two where the number was rounded from binary64 before: another result
+    for ties, and for single numbers a call of ``__truncdfhf2``, which processes need not have: a jump to nowhere.
+    """
+    return convert("fptrunc", x.emitter.intrinsic("arithmetic.fence", (x,), x.type), "half")
+
+
 def rounded(x: Value, dtype: DType) -> Value:
     """A binary32 number rounded to a 16-bit float; other dtypes as they are."""
     if dtype.name == "f16":
-        return convert("fpext", convert("fptrunc", x, "half"), "float")
+        return convert("fpext", _half(x), "float")
     if dtype.name == "bf16":
         pattern = bits(x)
         even = pattern + ((pattern.lshr(16) & 1) + 0x7FFF)
@@ -34,7 +43,7 @@ def rounded(x: Value, dtype: DType) -> Value:
 def to_memory(x: Value, dtype: DType) -> Value:
     """A value of this dtype in its memory type; exact."""
     if dtype.name == "f16":
-        return convert("fptrunc", x, "half")
+        return _half(x)
     if dtype.name == "bf16":
         return convert("trunc", bits(x).lshr(16), "i16")
     return x

@@ -17,6 +17,7 @@ from misfold.compiler.graph.arithmetic import NUMPY
 from misfold.compiler.graph.evaluate import evaluate
 from misfold.compiler.graph.ir import Graph, Node
 from misfold.compiler.graph.operators.base import operators
+from misfold.compiler.graph.parser import parse_graph
 from misfold.compiler.loops.operators import BINARY
 from misfold.compiler.passes.base import GraphPass, registry
 from misfold.compiler.pipelines import NAMED, Pipeline, from_data, named
@@ -139,6 +140,32 @@ def test_most_outputs_are_known():
 def test_random_pipelines(pipeline):
     for seed in range(100, 110):
         _check(random_graph(seed), [pipeline], seed, verify=True)
+
+
+_TWICE_ROUNDED = """graph twice(x: f64[10]) -> (v1, v2) {
+  v0: f32[10] = cast[dtype=f32](x)
+  v1: f16[10] = cast[dtype=f16](v0)
+  v2: f16[10] = exp(v1)
+}
+"""
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_number_that_is_rounded_twice_is_not_rounded_once(name):
+    graph = parse_graph(_TWICE_ROUNDED)
+    # To binary32 it is a tie between two of binary16, of which 1 is even; in one step it is nearer to the other.
+    x = np.full(10, 1 + 2.0**-11 + 2.0**-30)
+    compiled = compile_graph(graph, named(name))
+    once, power = np.zeros(10, np.float16), np.zeros(10, np.float16)
+    compiled.call_pointers([x.ctypes.data, once.ctypes.data, power.ctypes.data])
+    assert (once == x.astype(np.float32).astype(np.float16)).all() and (once != x.astype(np.float16)).all()
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_code_calls_nothing_that_the_process_may_not_have(name):
+    text = "graph g(x: f16[10]) -> (v0, v1) {\n  v0: f16[10] = cos(x)\n  v1: f16[10] = atanh(v0)\n}\n"
+    # The cosine is made in binary64. Out of its two roundings LLVM once made a call of compiler-rt's.
+    assert "__trunc" not in compile_graph(parse_graph(text), named(name)).assembly()
 
 
 @pytest.mark.slow
