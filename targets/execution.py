@@ -18,7 +18,6 @@ from misfold.programs.errors import MisfoldError, TargetError
 from misfold.programs.pipeline import Pipeline
 
 from .failures import failure_of
-from .measuring import measured
 from .outcome import Outcome, TensorValue
 from .protocol import MemoryStamped, Target, Unsupported
 from .torch_values import gradients, make_inputs, storage_names, to_function, to_value
@@ -38,10 +37,6 @@ def program(x0: "float32[2]"):
 
 INPUTS = {"x0": {"draw": "normal", "seed": 1, "requires_grad": True}}
 """
-
-
-#: Whether memory and instructions are measured: in workers, which one case at a time has to itself.
-_measures = False
 
 
 class BadOutput(Exception):
@@ -85,21 +80,7 @@ def execute(
     repeats: int = 1,
     inputs: Sequence[torch.Tensor] | None = None,
 ) -> Outcome:
-    """See ``running.run_case``. In workers ``facts["spent"]`` says what values cost: see ``measuring.measured``."""
-    if not _measures:
-        return _executed(target, case, pipeline, repeats, inputs)
-    with measured() as spent:
-        outcome = _executed(target, case, pipeline, repeats, inputs)
-    return replace(outcome, facts={**outcome.facts, "spent": spent}) if outcome.kind == "values" else outcome
-
-
-def _executed(
-    target: Target,
-    case: Case,
-    pipeline: Pipeline | None,
-    repeats: int,
-    inputs: Sequence[torch.Tensor] | None,
-) -> Outcome:
+    """See ``running.run_case``."""
     if pipeline is None:
         pipeline = case.pipelines.get(target.name) or target.pipelines()[0]
     backward = case.gradient and target.gradients
@@ -130,16 +111,13 @@ def warm_up() -> None:
     """Do once what the first case of every process would pay for.
 
     torch imports a second's worth at its first backward pass, numpy its generators when they are first asked for.
-    From then on memory and instructions are measured.
     """
-    global _measures
     case = parse_case(_SMALL)
     inputs = make_inputs(case)
     outputs = to_function(case.graph)(*inputs)
     for tensor in (*outputs, *gradients(outputs, inputs)):
         if tensor is not None:
             to_value(tensor)
-    _measures = True
 
 
 def copy_of(tensor: torch.Tensor) -> torch.Tensor:

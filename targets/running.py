@@ -18,6 +18,7 @@ from misfold.programs.pipeline import Pipeline
 from . import registry
 from .failures import failure_of
 from .isolation.answer import Answer
+from .measuring import measured
 from .outcome import Outcome
 from .protocol import Target
 
@@ -67,7 +68,8 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
 
     The request has ``target`` (a name), ``case`` (a case file's text), and optionally ``pipeline`` (as of
     ``Pipeline.to_data``), ``repeats`` and ``screening`` (see ``Target.screening``). The answer has ``outcome``, as of
-    ``Outcome.pack``. Targets are settled in the working directory, which is the worker's own.
+    ``Outcome.pack``, and says in ``facts["spent"]`` what values cost (see ``measuring.measured``). Targets are settled
+    in the working directory, which is the worker's own.
 
     Raises:
         MisfoldError: there is no such target, or the request cannot be run.
@@ -76,9 +78,12 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
     pipeline = request.get("pipeline")
     case = parse_case(request["case"])
     target.screening = bool(request.get("screening"))
-    outcome = run_case(
-        target, case, None if pipeline is None else Pipeline.from_data(pipeline), request.get("repeats", 1)
-    )
+    with measured() as spent:
+        outcome = run_case(
+            target, case, None if pipeline is None else Pipeline.from_data(pipeline), request.get("repeats", 1)
+        )
+    if outcome.kind == "values":
+        outcome = replace(outcome, facts={**outcome.facts, "spent": spent})
     return {"outcome": outcome.pack()}
 
 

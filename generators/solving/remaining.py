@@ -8,6 +8,7 @@ from typing import Any
 from ..rules.expressions import Expression
 from ..rules.rule import Rule
 from .divisors import divisors
+from .fresh import Fresh
 
 # Counted in z3's own steps, not in time, so that the answer does not depend on the machine's load; some 20 ms.
 STEPS = 60_000
@@ -59,27 +60,23 @@ class Remaining:
 
         from ..rules.smt import to_z3
 
-        formulas = self._prepare()
-        solver = z3.SolverFor("QF_NIA") if not self._rule.structure.floats else z3.Solver()
-        solver.set("rlimit", STEPS)
-        solver.add(*formulas)
-        for name, value in fixed.items():
-            solver.add(self._variables[name] == value)
-        for goal, value in goals:
-            solver.add(to_z3(goal, self._variables) == value)
+        formulas = [*self._prepare()]
+        formulas += [self._variables[name] == value for name, value in fixed.items()]
+        formulas += [to_z3(goal, self._variables) == value for goal, value in goals]
+        solver = Fresh(STEPS, formulas, None if self._rule.structure.floats else "QF_NIA")
         wishes = [(name, value) for name, value in near.items() if name not in fixed]
         kept: list[Any] = []
-        if solver.check() != z3.sat:
+        if not solver.satisfiable():
             return None
         model = solver.model()
         for name, value in wishes[:4]:
             wish = self._variables[name] == value
-            if solver.check(*kept, wish) == z3.sat:
+            if solver.satisfiable(*kept, wish):
                 kept.append(wish)
                 model = solver.model()
         found: dict[str, int | float] = {}
         for name, variable in self._variables.items():
-            value = model.eval(variable, model_completion=True)
+            value = model.eval(variable)
             if z3.is_int_value(value):
                 found[name] = value.as_long()
             elif z3.is_rational_value(value):

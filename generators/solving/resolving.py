@@ -17,6 +17,7 @@ from ..inputs import Recipe
 from ..options import Options
 from ..rules import RuleBase
 from .choice import arguments
+from .fresh import Fresh
 from .sizes import draw_size
 from .symbolic import Symbolic, symbolic
 
@@ -77,9 +78,7 @@ def _solved(case: Case, made: Symbolic, random: Random) -> Any:
     movable = [(variable, size) for variable, size in made.inputs.items() if size]
     if not movable:
         return None
-    solver = z3.Solver()
-    solver.set("rlimit", _STEPS_EACH)
-    solver.add(*made.formulas)
+    solver = Fresh(_STEPS_EACH, made.formulas)
     kept: list[Any] = []
     best = None
     random.shuffle(movable)
@@ -92,13 +91,13 @@ def _solved(case: Case, made: Symbolic, random: Random) -> Any:
         if len(kept) >= _CHANGED or wanted == size:
             continue
         wish = variable == wanted
-        if solver.check(*kept, wish) == z3.sat:
+        if solver.satisfiable(*kept, wish):
             kept.append(wish)
             changed.add(str(variable))
             best = solver.model()
     if best is None:
         # No single wish came true: anything that is different will do.
-        if solver.check(z3.Or([variable != size for variable, size in movable])) != z3.sat:
+        if not solver.satisfiable(z3.Or([variable != size for variable, size in movable])):
             return None
         best = solver.model()
         kept.append(z3.Or([variable != size for variable, size in movable]))
@@ -106,9 +105,9 @@ def _solved(case: Case, made: Symbolic, random: Random) -> Any:
     stay = [(variable, old) for variable, old in made.numbers.values()]
     stay += [(variable, size) for variable, size in made.inputs.items() if str(variable) not in changed]
     for variable, old in stay:
-        if best.eval(variable, model_completion=True).as_long() == old:
+        if best.eval(variable).as_long() == old:
             kept.append(variable == int(old))
-        elif solver.check(*kept, variable == int(old)) == z3.sat:
+        elif solver.satisfiable(*kept, variable == int(old)):
             kept.append(variable == int(old))
             best = solver.model()
     return best
@@ -118,7 +117,7 @@ def _changes(case: Case, made: Symbolic, model: Any) -> Resized | None:
     graph = case.graph
 
     def size_of(term: Any) -> int:
-        return int(model.eval(term, model_completion=True).as_long())
+        return int(model.eval(term).as_long())
 
     sizes: dict[int, int] = {}
     shapes: dict[str, tuple[int, ...]] = {}
