@@ -212,7 +212,8 @@ class Runner:
         self.tally = Tally(settings.targets)
         self.stop = Stop()
         self.pending: deque[Finding] = deque()
-        self.unwritten: deque[Bug] = deque()
+        # Of no length where drafts are left to ``misfold triage``.
+        self.unwritten: deque[Bug] = deque(maxlen=None if settings.drafts else 0)
         self.reached: Reached | None = None
         self.knowledge = Knowledge()
         self.cases_before = 0

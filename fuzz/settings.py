@@ -46,8 +46,8 @@ class Settings:
     for which an equivalent program is tried too. ``coverage`` names what is watched (``auto``: what suits the targets;
     see ``coverage.sources``). ``known`` is the file of known issues. ``kernels``: programs are kernels, not graphs;
     ``triage_share`` of the lanes' time goes into triage at most while cases are made, and ``triage_time`` seconds after
-    that (None: in proportion to ``time``); ``loop`` holds what differs from the defaults of
-    ``joint.settings.LoopSettings``.
+    that (None: in proportion to ``time``); ``drafts``: each bug gets a report's draft and a regression case; ``loop``
+    holds what differs from the defaults of ``joint.settings.LoopSettings``.
     """
 
     seed: int
@@ -62,6 +62,7 @@ class Settings:
     pipelines: tuple[str, ...] = ()
     triage_share: float = 0.35
     triage_time: float | None = None
+    drafts: bool = True
     coverage: tuple[str, ...] = ()
     known: str | None = None
     kernels: bool = False
@@ -70,7 +71,7 @@ class Settings:
 
     #: Settings that a resumed run may change: they do not decide what a case is.
     FREE = (
-        "time", "count", "jobs", "case_seconds", "memory", "triage_share", "triage_time", "coverage", "known",
+        "time", "count", "jobs", "case_seconds", "memory", "triage_share", "triage_time", "drafts", "coverage", "known",
         "relations",
     )  # fmt: skip
 

@@ -135,6 +135,12 @@ def run(
             "Default: half of --time (1m to 1h); until it is done with --count.",
         ),
     ] = None,
+    drafts: Annotated[
+        bool,
+        typer.Option(
+            help="Write a report's draft and a regression case for each bug, or leave that to misfold triage."
+        ),
+    ] = True,
     case_seconds: Annotated[
         float, typer.Option("--case-seconds", min=1, help="Time limit per case and target.")
     ] = 30.0,
@@ -186,6 +192,7 @@ def run(
         memory=memory * 2**20,
         relations=(old.relations if old else Settings.relations) if relations is None else relations,
         triage_time=None if triage_time is None else parse_duration(triage_time, zero=True),
+        drafts=drafts,
         pipelines=split(pipelines) or (old.pipelines if old else ()),
         coverage=old.coverage if old and coverage is None and not no_coverage else watched,
         known=str(known.absolute()) if known is not None else (old.known if old else None),

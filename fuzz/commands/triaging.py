@@ -46,5 +46,5 @@ def triage(
         store.close()
     seconds = None if time is None else parse_duration(time)
     # Nothing is made, so there is nothing to watch.
-    settings = replace(settings, time=None, count=None, jobs=jobs, triage_time=seconds, coverage=())
+    settings = replace(settings, time=None, count=None, jobs=jobs, triage_time=seconds, drafts=True, coverage=())
     campaign(settings, folder, only_triage=True)

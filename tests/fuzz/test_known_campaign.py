@@ -6,7 +6,7 @@ from pathlib import Path
 
 from misfold.fuzz.store import Store
 
-from .test_campaign import BASE, misfold
+from .test_campaign import BRIEF, misfold
 
 KNOWN = """
 [[issue]]
@@ -32,7 +32,7 @@ def test_known_issues_are_counted_and_steered_around(plugin: Path, tmp_path: Pat
     (tmp_path / "known.toml").write_text(KNOWN)
     folder = tmp_path / "c"
     options = ["--operators", OPERATORS, "--count", "40", "--nodes", "1", "--folder", str(folder)]
-    result = misfold("run", *BASE, *options, "--known", str(tmp_path / "known.toml"))
+    result = misfold("run", *BRIEF, *options, "--known", str(tmp_path / "known.toml"))
     assert result.returncode == 0, result.stderr
     findings = Store(folder).findings()
     assert {item.kind for item in findings} == {"compile-error", "values"}  # no crash: exp is not compiled at all
@@ -48,7 +48,7 @@ def test_known_issues_are_counted_and_steered_around(plugin: Path, tmp_path: Pat
 def test_a_bad_file_of_known_issues_stops_nothing_that_has_begun(plugin: Path, tmp_path: Path) -> None:
     (tmp_path / "known.toml").write_text("[[issue]]\n")
     result = misfold(
-        "run", *BASE, "--count", "1", "--folder", str(tmp_path / "c"), "--known", str(tmp_path / "known.toml")
+        "run", *BRIEF, "--count", "1", "--folder", str(tmp_path / "c"), "--known", str(tmp_path / "known.toml")
     )
     assert result.returncode == 2
     assert "known.toml: issue 1: it has no title" in result.stderr
