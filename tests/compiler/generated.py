@@ -57,6 +57,17 @@ def _parameters(one: Any, source: random.Random) -> dict[str, Any]:
     return {item.name: source.choice(item.metadata["values"]) for item in fields(one) if source.random() < 0.5}
 
 
+def _is_torch(case: Any, eager: Any, reference: Any) -> bool:
+    """Whether the case fails as much before any compiler sees it: when AOTAutograd's graph runs as it is."""
+    from misfold.oracles.judge import judge
+    from misfold.targets.inductor import Inductor
+    from misfold.targets.running import run_case
+
+    target = Inductor()
+    plain = next(one for one in target.pipelines() if one.name == "aot_eager")
+    return judge(case, eager, reference, run_case(target, case, plain), aliases=True).kind in BAD
+
+
 def judged(pipelines: Sequence[Pipeline], seed: int, indices: Sequence[int], nodes: int) -> Iterator[list[Any]]:
     """``[index, pipeline, verdict, why, case]`` for each case and pipeline; first ``[index, "", "start", "", ""]``."""
     from misfold.fuzz.examine import unpack_reference
@@ -83,6 +94,8 @@ def judged(pipelines: Sequence[Pipeline], seed: int, indices: Sequence[int], nod
             failure = outcome.failure
             if outcome.kind == "rejected" and failure is not None:
                 yield [index, pipeline.name, "rejected", failure.operator or failure.message[:80], ""]
+            elif verdict.kind in BAD and _is_torch(case, eager, reference):
+                yield [index, pipeline.name, "torch", "", ""]
             elif verdict.kind in BAD:
                 why = f"{failure.type}: {failure.message}" if failure else f"{verdict.oracle}: {verdict.explanation}"
                 yield [index, pipeline.name, verdict.kind, why[:500], case.text]

@@ -13,6 +13,8 @@ from misfold.triage.reduce.search import Bounds
 BLAMES = {
     # Functionalisation takes the outputs of unsafe_chunk for copies: aot_eager loses the write as well.
     "a-write-through-unsafe-chunk": ("aot-autograd", ""),
+    # Functionalisation undoes unfold by unfold_backward, which has zeros where no window was: aot_eager has them too.
+    "a-write-through-unfold": ("aot-autograd", ""),
     # The decomposition gives a view of the argument where nothing moves; aot_eager calls the kernel, which copies.
     "channel-shuffle-that": ("decompositions", ""),
     # The lowering of any (all is its negation) reduces all dimensions for an empty list of them.
