@@ -30,6 +30,9 @@ from .tally import Tally
 
 Item = TypeVar("Item")
 
+# Making is no target's work: a short limit for targets must not lose cases where the machine is busy.
+MAKING_SECONDS = 30.0
+
 
 @dataclass
 class Made:
@@ -153,7 +156,8 @@ class Lane(Triage):
         self._check()
         start = time.perf_counter()
         request = {"seed": self.settings.seed, "plans": list(plans), "options": self._options}
-        answer = self.examiner.call(REFERENCE, self.MAKE, request, self.settings.case_seconds * (1 + len(plans) / 5))
+        seconds = max(self.settings.case_seconds, MAKING_SECONDS) * (1 + len(plans) / 5)
+        answer = self.examiner.call(REFERENCE, self.MAKE, request, seconds)
         if answer.data is None:
             if len(plans) == 1:
                 failure = answer.death or Failure("unknown", "the worker gave no answer")
