@@ -21,7 +21,7 @@ from ..investigate import Investigator
 from ..joint import rows
 from ..joint.corpus import Entry
 from ..joint.scheduler import Plan, Scheduler
-from ..lane import Stopped, Triage
+from ..lane import MAKING_SECONDS, Stopped, Triage
 from ..settings import BLOCK, Settings
 from ..store import Campaign, Finding, Store
 from ..tally import Tally
@@ -123,7 +123,7 @@ class KernelLane(Triage):
         """What comes of plans for one kind of program; one that kills the worker is tried alone and then given up."""
         if not plans:
             return []
-        seconds = self.settings.case_seconds * (1 + len(plans) / 5)
+        seconds = max(self.settings.case_seconds, MAKING_SECONDS) * (1 + len(plans) / 5)
         server, service = (seeds.SERVER, seeds.MAKE) if script else (REFERENCE, MAKE)
         answer = self.examiner.call(server, service, {"plans": list(map(_request, plans))}, seconds)
         if answer.data is not None:
