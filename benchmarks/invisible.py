@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from misfold.oracles.calls import NoReference, make_call
+from misfold.oracles.calls import make_call
 from misfold.oracles.noise import ROUNDOFF
-from misfold.oracles.selfcheck import Variant, honest_variants
+from misfold.oracles.selfcheck import REFUSALS, Variant, honest_variants
 from misfold.programs.case import Case
 from misfold.programs.dtypes import DTYPES
 from misfold.programs.graph import Graph, Node
@@ -57,7 +57,7 @@ def _in_float64(node: Node, env: Mapping[str, torch.Tensor]) -> list[torch.Tenso
     try:
         found: list[torch.Tensor] = make_call(node, torch.float64)(wide)
         return found
-    except (NoReference, RuntimeError, TypeError, ValueError, IndexError, NotImplementedError):
+    except REFUSALS:
         return None
     finally:
         torch.set_default_dtype(default)

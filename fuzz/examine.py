@@ -63,6 +63,11 @@ class Watching(Protocol):
 class Examiner:
     """Runs cases for one lane. Not for several threads at once."""
 
+    #: The services that run a program on a target, and that watch coverage meanwhile.
+    RUN, WATCH = running.SERVICE, worker.SERVICE
+    #: Of the last run.
+    pipeline: Pipeline
+
     def __init__(
         self,
         servers: Mapping[str, ForkServer],
@@ -78,6 +83,10 @@ class Examiner:
         self.in_target = 0.0
         #: Points that the last run was the first of the campaign to reach, by source.
         self.new: dict[str, list[int]] = {}
+
+    def limit(self, weight: int) -> float:
+        """Seconds that a program may take which stands for so many cases."""
+        return self.seconds * (1 + weight / 5)
 
     def close(self) -> None:
         """End the lane's workers."""
@@ -107,7 +116,7 @@ class Examiner:
 
     def run(
         self,
-        case: Case,
+        case: Any,
         target: str,
         pipeline: Pipeline,
         *,
@@ -125,12 +134,10 @@ class Examiner:
             "repeats": repeats,
             "screening": screening,
         }
-        seconds = self.seconds * (1 + weight / 5)
-        server = self.targets[target].family
-        if self.reached is None:
-            answer = self.call(server, running.SERVICE, request, seconds, fresh)
-        else:
-            answer = self.call(server, worker.SERVICE, request, seconds, fresh)
+        service = self.RUN if self.reached is None else self.WATCH
+        answer = self.call(self.targets[target].family, service, request, self.limit(weight), fresh)
+        self.pipeline = pipeline
+        if self.reached is not None:
             self.new = self.reached.add(answer.data or {})
         outcome = outcome_of(answer)
         self.in_target += outcome.seconds.get("total", answer.seconds)

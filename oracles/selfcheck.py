@@ -30,6 +30,8 @@ from .verdict import Verdict
 Runner = Callable[[Graph, Sequence[torch.Tensor]], Sequence[torch.Tensor]]
 #: Programs read their inputs' memory itself, so that another layout is another program.
 _LAYOUT_READERS = frozenset("as_strided as_strided_copy as_strided_scatter view view_as is_contiguous".split())
+#: What torch, or an evaluation in other types, says of a call that it does not take.
+REFUSALS: tuple[type[Exception], ...] = (NoReference, RuntimeError, TypeError, ValueError, IndexError)
 #: Terms that a blocked sum adds up before it goes to the next block.
 BLOCK = 7
 
@@ -60,8 +62,7 @@ class Variant(Target):
 
     def is_rejection(self, error: BaseException) -> bool:
         # A variant may hit what a type or layout does not support; that says nothing about the oracles.
-        refusals = (Unsupported, NoReference, RuntimeError, NotImplementedError, TypeError, ValueError, IndexError)
-        return isinstance(error, refusals)
+        return isinstance(error, (Unsupported, *REFUSALS))
 
 
 def _own_types(graph: Graph, inputs: Sequence[torch.Tensor]) -> dict[str, torch.dtype]:

@@ -32,7 +32,7 @@ def _core_table() -> dict[Any, Callable[..., Any]]:
 
 
 @cache
-def _split_core_table() -> tuple[dict[Any, Callable[..., Any]], dict[Any, Callable[..., Any]]]:
+def split_core_table() -> tuple[dict[Any, Callable[..., Any]], dict[Any, Callable[..., Any]]]:
     # Composite operators whose entry is the decomposition they have anyway need no override: installing and removing
     # these, about 600 operators times ten dispatch keys, is what takes 150 of run_decompositions' 200 ms. What is left
     # are the operators that stay whole.
@@ -55,7 +55,7 @@ def _cached_split() -> Iterator[None]:
     if _split_original is None:
         yield
         return
-    setattr(_internals, name, lambda table: tuple(dict(part) for part in _split_core_table()))
+    setattr(_internals, name, lambda table: tuple(dict(part) for part in split_core_table()))
     try:
         yield
     finally:

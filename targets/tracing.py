@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from .exporting import _split_core_table
+from .exporting import split_core_table
 
 
 class Unfit(Exception):
@@ -34,7 +34,7 @@ def traced(function: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> Any:
     from torch.export.exported_program import _override_composite_implicit_decomp  # type: ignore[attr-defined]
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    composite, table = _split_core_table()
+    composite, table = split_core_table()
     mode = FakeTensorMode(allow_non_fake_inputs=True, export=True)
     with torch.no_grad(), _override_composite_implicit_decomp(dict(composite)):
         fakes = [mode.from_tensor(tensor) for tensor in inputs]

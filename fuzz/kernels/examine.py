@@ -8,7 +8,6 @@ from misfold.oracles.kernels import judge_kernel, unmet_passes
 from misfold.oracles.verdict import Verdict
 from misfold.programs.kernel import KernelCase
 from misfold.programs.kernel_tvmscript import TVMScriptCase
-from misfold.programs.pipeline import Pipeline
 from misfold.targets.kernels import running
 from misfold.targets.outcome import Failure, Outcome
 from misfold.targets.running import outcome_of
@@ -26,9 +25,7 @@ DEFINED = Outcome("values")
 class KernelExaminer(Examiner):
     """As its base, with the loop IR's interpreter in the place of eager and its float64 reference."""
 
-    #: Points that the last run was the first of the campaign to reach, by source.
-    new: dict[str, list[int]]
-    _pipeline: Pipeline
+    RUN, WATCH = running.SERVICE, worker.KERNEL_SERVICE
 
     def refer(self, case: Any, fresh: bool = False, repeats: int = 1) -> tuple[Outcome, Any]:
         request = {"case": case.text}
@@ -44,34 +41,17 @@ class KernelExaminer(Examiner):
             return Outcome("rejected", failure=Failure("undefined", expected.invalid)), expected
         return DEFINED, expected
 
-    def run(
-        self,
-        case: Any,
-        target: str,
-        pipeline: Pipeline,
-        *,
-        fresh: bool = False,
-        repeats: int = 1,
-        weight: int = 1,
-        screening: bool = False,
-    ) -> Outcome:
-        request = {"target": target, "case": case.text, "pipeline": pipeline.to_data(), "repeats": repeats}
-        service = running.SERVICE if self.reached is None else worker.KERNEL_SERVICE
-        answer = self.call(self.targets[target].family, service, request, self.seconds, fresh)
-        self._pipeline = pipeline
-        self.new = {} if self.reached is None else self.reached.add(answer.data or {})
-        outcome = outcome_of(answer)
-        self.in_target += outcome.seconds.get("total", answer.seconds)
-        return outcome
+    def limit(self, weight: int) -> float:
+        return self.seconds
 
     def judge(self, case: Any, target: str, eager: Outcome, reference: Any, outcome: Outcome) -> Verdict:
         """The verdict on the outcome of the last run."""
         if reference is None:
             return Verdict("undecided", "kernel", f"nothing is known of what it computes: {eager.failure}"[:300])
-        unmet = unmet_passes(self.targets[target], case, self._pipeline, outcome)
+        unmet = unmet_passes(self.targets[target], case, self.pipeline, outcome)
         if unmet is not None:
             return unmet
-        if steps := self._pipeline.options.get("schedule"):
+        if steps := self.pipeline.options.get("schedule"):
             scheduled = self._schedule(case, steps)
             if scheduled is not None:
                 return scheduled

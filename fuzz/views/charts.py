@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -58,7 +58,9 @@ def chart(title: str, lines: Sequence[Line], end: float) -> str:
     )
 
 
-def _steps(points: Sequence[tuple[float, float]], end: float, x, y) -> str:  # type: ignore[no-untyped-def]
+def _steps(
+    points: Sequence[tuple[float, float]], end: float, x: Callable[[float], float], y: Callable[[float], float]
+) -> str:
     if len(points) > MOST_POINTS:
         stride = math.ceil(len(points) / MOST_POINTS)
         points = [*points[:-1:stride], points[-1]]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import TypeVar
 
 from ..records import RecordBase
 from ..traces.call import Call
@@ -17,6 +18,8 @@ from .probes import CONFORMING, RANDOM, VIOLATING, Change, Probe, probes, severa
 from .readers.modules import Documentation
 from .rules import Rules
 from .schemas import drawn_by_types
+
+T = TypeVar("T")
 
 # Calls tried from constraints alone for an operator without records.
 _DRAWN = 8
@@ -95,24 +98,29 @@ def plan(items: Iterable[Surveyed], ratio: float, most: int, seed: int) -> Itera
     ``ratio`` is the share of violating ones, a tenth of which break two statements at once.
     """
     queues = [(item, _probes(item, ratio, Random(f"{seed} {item.api}"))) for item in shuffled(items, seed)]
-    made = 0
-    while queues and made < most:
-        left = []
-        for item, queue in queues:
-            probe = next(queue, None)
-            if probe is None:
-                continue
-            left.append((item, queue))
-            made += 1
-            yield item, probe
-            if made >= most:
-                return
-        queues = left
+    return _in_turn(queues, most)
 
 
 def shuffled(items: Iterable[Surveyed], seed: int) -> list[Surveyed]:
     """Operators in an order of their own, so that a budget that ends early has met functions and methods alike."""
     return sorted(items, key=lambda item: Random(f"{seed} {item.api} order").random())
+
+
+def _in_turn(queues: Sequence[tuple[Surveyed, Iterator[T]]], most: int) -> Iterator[tuple[Surveyed, T]]:
+    """One of each queue after the other, as long as there are any; at most ``most``."""
+    made = 0
+    while queues and made < most:
+        left = []
+        for item, queue in queues:
+            found = next(queue, None)
+            if found is None:
+                continue
+            left.append((item, queue))
+            made += 1
+            yield item, found
+            if made >= most:
+                return
+        queues = left
 
 
 def plan_by_types(items: Iterable[Surveyed], most: int, seed: int) -> Iterator[tuple[Surveyed, Probe]]:
@@ -123,19 +131,8 @@ def plan_by_types(items: Iterable[Surveyed], most: int, seed: int) -> Iterator[t
         for item in shuffled(items, seed)
         if is_operator(item.api)
     ]
-    made = 0
-    while queues and made < most:
-        left = []
-        for item, queue in queues:
-            call = next(queue, None)
-            if call is None:
-                continue
-            left.append((item, queue))
-            made += 1
-            yield item, Probe(call, RANDOM, call, (Change("", nothing, "drawn by types", None),))
-            if made >= most:
-                return
-        queues = left
+    for item, call in _in_turn(queues, most):
+        yield item, Probe(call, RANDOM, call, (Change("", nothing, "drawn by types", None),))
 
 
 def plan_unconstrained(items: Iterable[Surveyed], most: int, seed: int) -> Iterator[tuple[Surveyed, Probe]]:

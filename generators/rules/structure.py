@@ -94,13 +94,28 @@ class Structure:
         """
         names = iter(dtypes)
 
+        def tensor(hole: TensorHole) -> Argument:
+            shape = tuple([int(values[f"{hole.name}[{index}]"]) for index in range(hole.rank)])
+            return TensorType.of(next(names), shape)
+
+        return Call(self.function, *self.filled(values, tensor))
+
+    def filled(
+        self, numbers: Mapping[str, int | float], tensor: Callable[[TensorHole], Argument]
+    ) -> tuple[tuple[Argument, ...], tuple[tuple[str, Argument], ...]]:
+        """Arguments, and keyword arguments: with ``numbers`` for symbols, and for tensors, left to right, what
+        ``tensor`` makes of their holes.
+
+        Raises:
+            KeyError: a symbol has no value.
+        """
+
         def fill(item: Template) -> Argument:
             kind = type(item)
             if kind is TensorHole:
-                shape = tuple([int(values[f"{item.name}[{index}]"]) for index in range(item.rank)])
-                return TensorType.of(next(names), shape)
+                return tensor(item)
             if kind is NumberHole:
-                return float(values[item.name]) if item.kind == "float" else int(values[item.name])
+                return float(numbers[item.name]) if item.kind == "float" else int(numbers[item.name])
             if kind is tuple:
                 return tuple([fill(part) for part in item])
             if kind is list:
@@ -109,8 +124,7 @@ class Structure:
                 return slice(fill(item.start), fill(item.stop), fill(item.step))
             return item
 
-        args = tuple([fill(item) for item in self.args])
-        return Call(self.function, args, tuple([(key, fill(item)) for key, item in self.kwargs]))
+        return tuple([fill(item) for item in self.args]), tuple([(key, fill(item)) for key, item in self.kwargs])
 
     @cached_property
     def text(self) -> str:

@@ -12,7 +12,7 @@ from misfold.programs.types import TensorType
 from ..adapting import Adapter
 from ..building import Live
 from ..placing import BY_POSITION, Placer
-from ..rules.structure import NumberHole, Structure, TensorHole
+from ..rules.structure import Structure, TensorHole
 from ..undefined import last_name
 from .domains import Domain
 from .sampler import Numbers
@@ -202,19 +202,5 @@ def arguments(
 ) -> tuple[tuple[Argument, ...], dict[str, Argument]]:
     """A node's arguments: numbers for the structure's symbols, and references to the values called ``names`` for its
     tensors."""
-
-    def fill(item: Any) -> Argument:
-        kind = type(item)
-        if kind is TensorHole:
-            return Ref(names[item.name])
-        if kind is NumberHole:
-            return float(numbers[item.name]) if item.kind == "float" else int(numbers[item.name])
-        if kind is tuple:
-            return tuple([fill(part) for part in item])
-        if kind is list:
-            return [fill(part) for part in item]
-        if kind is slice:
-            return slice(fill(item.start), fill(item.stop), fill(item.step))
-        return item
-
-    return tuple([fill(item) for item in structure.args]), {key: fill(item) for key, item in structure.kwargs}
+    args, kwargs = structure.filled(numbers, lambda hole: Ref(names[hole.name]))
+    return args, dict(kwargs)

@@ -56,10 +56,6 @@ def _manners(layouts: bool, gradients: bool) -> list[Manner]:
     return sorted(found, key=lambda one: (one.layout > 0, one.gradient, one.values > 0, sum(one.uses)))
 
 
-def _step(op: str, way: int, shape: tuple[int, ...], manner: Manner) -> Step:
-    return Step(op, way, shape, manner)
-
-
 def cases(
     *,
     min_nodes: int = 1,
@@ -100,7 +96,7 @@ def cases(
     # Four choices a step, and the one that says whether there is another: Hypothesis deletes five neighbouring choices
     # at once, but not more, so that only steps of this length can be deleted from the middle of a program.
     step = st.builds(
-        _step,
+        Step,
         st.sampled_from(operators),
         st.integers(0, SCALE - 1),
         st.sampled_from(shapes(max_dim, zero)),

@@ -20,29 +20,13 @@ from misfold.targets.kernels import running
 from misfold.targets.kernels.tvm import TVM, parse_script, scheduled
 from misfold.targets.kernels.tvm_schedules import PRIMITIVES
 from misfold.targets.protocol import Unsupported
+from tests.oracles.padded_minimum import SCRIPT, pad
 
-SCRIPT = """@T.prim_func(s_tir=True)
-def main(x: T.Buffer((1, 7), "int16"), y: T.Buffer((1, 7), "int16")):
-    T.func_attr({"tirx.noalias": True})
-    for i, k, j in T.grid(7, 1, 1):
-        with T.sblock("y"):
-            v_j, v_i, v_k = T.axis.remap("SSR", [j, i, k])
-            T.reads(x[v_k, v_i])
-            T.writes(y[v_j, v_i])
-            with T.init():
-                y[v_j, v_i] = T.int16(32767)
-            y[v_j, v_i] = T.min(y[v_j, v_i], x[v_k, v_i])"""
 CASE = TVMScriptCase(SCRIPT, 3)
 
 
-def _pad(schedule, random):
-    """Pads a minimum, which TVM 0.27 does with zeros, as it would a sum: a primitive that changes the meaning."""
-    (block,) = schedule.get_child_blocks(schedule.get_sblock("root"))
-    schedule.pad_einsum(block, [4, 1, 4])
-
-
 def test_the_primitive_at_fault_is_named(monkeypatch):
-    monkeypatch.setitem(PRIMITIVES, "pad", (_pad, 1))
+    monkeypatch.setitem(PRIMITIVES, "pad", (pad, 1))
     found = changed_by(CASE, [("annotate", 6), ("pad", 1), ("unroll", 2)])
     if found is None:
         pytest.skip("the installed TVM pads a minimum as it must")

@@ -15,27 +15,12 @@ from misfold.programs.kernel_tvmscript import parse_tvmscript_case
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.kernels.tvm import parse_script
 from misfold.targets.kernels.tvm_schedules import PRIMITIVES
-
-SCRIPT = """@T.prim_func(s_tir=True)
-def main(x: T.Buffer((1, 7), "int16"), y: T.Buffer((1, 7), "int16")):
-    T.func_attr({"tirx.noalias": True})
-    for i, k, j in T.grid(7, 1, 1):
-        with T.sblock("y"):
-            v_j, v_i, v_k = T.axis.remap("SSR", [j, i, k])
-            T.reads(x[v_k, v_i])
-            T.writes(y[v_j, v_i])
-            with T.init():
-                y[v_j, v_i] = T.int16(32767)
-            y[v_j, v_i] = T.min(y[v_j, v_i], x[v_k, v_i])"""
+from tests.oracles.padded_minimum import SCRIPT, pad
 
 
 @pytest.fixture
 def item(monkeypatch):
     """What is made of a seed that was padded, which TVM 0.27 does with zeros even for a minimum."""
-
-    def pad(schedule, random):
-        (block,) = schedule.get_child_blocks(schedule.get_sblock("root"))
-        schedule.pad_einsum(block, [4, 1, 4])
 
     monkeypatch.setitem(PRIMITIVES, "pad", (pad, 1))
     text = normal_text(parse_script(SCRIPT))
