@@ -25,6 +25,7 @@ from misfold.targets.protocol import Target
 from misfold.triage.known.issues import read_issues
 from misfold.triage.known.knowing import Knowledge, today
 
+from .blocks import BLOCK
 from .coverage import worker
 from .coverage.reached import Reached
 from .coverage.sources import watched
@@ -32,7 +33,7 @@ from .examine import REFERENCE, Examiner
 from .investigate import Investigator
 from .lane import Lane, Stopped
 from .papers import waiting
-from .settings import BLOCK, Settings
+from .settings import Settings
 from .store import Bug, Campaign, Finding, Store
 from .tally import Tally
 

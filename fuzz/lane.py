@@ -20,11 +20,12 @@ from misfold.targets.outcome import Failure, Outcome
 
 from . import spending
 from .batch import run_merged
+from .blocks import parts_of
 from .examine import BAD, REFERENCE, REFERRED, Examiner
 from .investigate import Investigator
 from .papers import write_papers
 from .relating import chosen, failing_variant
-from .settings import BLOCK, Settings
+from .settings import Settings
 from .store import Campaign, Finding, Store
 from .tally import Tally
 
@@ -123,14 +124,15 @@ class Lane(Triage):
             Stopped: the campaign is to stop; nothing but findings has been committed.
             StoreError: the store cannot be written.
         """
-        last = (number + 1) * BLOCK if limit is None else min((number + 1) * BLOCK, limit)
-        indices = list(range(number * BLOCK, last))
         only = self._only(number)
-        made, rows = self._make([{"index": index, "only": only} for index in indices])
-        self.tally.count_cases(len(made), len(indices) - len(made))
+        rows: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
-        for target in self.order(number):
-            outcomes += self._target(target, number, made)
+        for part in parts_of(number, limit):
+            made, rows_of_part = self._make([{"index": index, "only": only} for index in part])
+            rows += rows_of_part
+            self.tally.count_cases(len(made), len(part) - len(made))
+            for target in self.order(number):
+                outcomes += self._target(target, made)
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
         self._save_spent()
@@ -197,17 +199,17 @@ class Lane(Triage):
             "exact": case.exact, "gradient": case.gradient, "note": note,
         }  # fmt: skip
 
-    def _pipeline(self, target: str, number: int, group: int, batch: Sequence[Made]) -> Pipeline:
+    def _pipeline(self, target: str, batch: Sequence[Made]) -> Pipeline:
         """The pipeline of a group of cases: the default or another one, decided by the campaign's seed."""
         pipelines = list(self.examiner.targets[target].pipelines())
         wanted = [item for item in pipelines if not self.settings.pipelines or item.name in self.settings.pipelines]
         pipelines = wanted or pipelines
-        choice = random.Random(f"{self.settings.seed}/{number}/{target}/{group}")
+        choice = random.Random(f"{self.settings.seed}/{batch[0].index}/{target}")
         if len(pipelines) == 1 or choice.random() < self.settings.default_pipeline_share:
             return pipelines[0]
         return choice.choice(pipelines[1:])
 
-    def _target(self, target: str, number: int, made: Sequence[Made]) -> list[dict[str, Any]]:
+    def _target(self, target: str, made: Sequence[Made]) -> list[dict[str, Any]]:
         """Rows of one target's outcomes for the block, in groups that are compiled as one where that pays."""
         system = self.examiner.targets[target]
         rows: list[dict[str, Any]] = []
@@ -238,8 +240,10 @@ class Lane(Triage):
                 groups.setdefault(item.case.gradient and system.gradients, []).append(item)
         for _, members in sorted(groups.items()):
             batches += [members[start : start + system.batch] for start in range(0, len(members), system.batch)]
-        for position, batch in enumerate(batches):
-            rows += self._group(target, self._pipeline(target, number, position, batch), batch)
+        for batch in batches:
+            # A block may take minutes: what was found is looked into as soon as it has been seen.
+            self.triage(self.settings.triage_share, once=True)
+            rows += self._group(target, self._pipeline(target, batch), batch)
         return rows
 
     def _group(self, target: str, pipeline: Pipeline, group: Sequence[Made]) -> list[dict[str, Any]]:

@@ -12,9 +12,6 @@ from misfold.programs.errors import UsageError
 DEFAULT_TARGETS = ("inductor", "tvm", "onnxruntime", "misfold")
 #: Of campaigns of kernels.
 KERNEL_TARGETS = ("tvm", "misfold")
-# Cases per block: enough that the quarter of them with a backward pass fill one of Inductor's merged compiles.
-BLOCK = 40
-
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII
 )

@@ -13,11 +13,11 @@ from misfold.programs.errors import TargetError
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
 
+from ..blocks import parts_of
 from ..joint import rows as corpus_rows
 from ..joint.corpus import Entry
 from ..joint.scheduler import Plan, Scheduler
 from ..lane import Lane, Made
-from ..settings import BLOCK
 from ..texts import packed
 from .credit import Credit
 from .evolving import Space, draw, evolve
@@ -50,21 +50,22 @@ class GraphLane(Lane):
         self._valid: set[tuple[int, str]] = set()
 
     def block(self, number: int, limit: int | None) -> None:
-        last = (number + 1) * BLOCK if limit is None else min((number + 1) * BLOCK, limit)
-        indices = range(number * BLOCK, last)
-        self._begin([(index, self.scheduler.plan()) for index in indices])
-        made, case_rows = self._make([self._request(index, plan) for index, plan in self._plans.items()])
-        self._indices = {id(item.case): item.index for item in made}
-        how = [self._plans[item.index].what for item in made]
-        self.tally.count_cases(len(made), len(indices) - len(made), how)
+        case_rows: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
-        for target in self.order(number):
-            outcomes += self._target(target, number, [item for item in made if self._wanted(target, item)])
-        kept = self._learn(made)
+        kept: list[Entry] = []
+        for part in parts_of(number, limit):
+            # What is planned together does not learn from each other.
+            self._begin([(index, self.scheduler.plan()) for index in part])
+            made, rows_of_part = self._make([self._request(index, plan) for index, plan in self._plans.items()])
+            self._indices = {id(item.case): item.index for item in made}
+            how = [self._plans[item.index].what for item in made]
+            self.tally.count_cases(len(made), len(part) - len(made), how)
+            for target in self.order(number):
+                outcomes += self._target(target, [item for item in made if self._wanted(target, item)])
+            kept += self._learn(made)
+            texts = {item.index: packed(self._complete(item).text) for item in made}
+            case_rows += [row | {"text": texts.get(row["index"])} for row in rows_of_part]
         start = time.perf_counter()
-        texts = {item.index: packed(self._complete(item).text) for item in made}
-        for row in case_rows:
-            row["text"] = texts.get(row["index"])
         self.store.finish_block(self.campaign, number, case_rows, outcomes)
         self._save_spent()
         corpus_rows.save(self.store, self.campaign, kept, {"bandit": self.scheduler.bandit.to_data()})
@@ -96,8 +97,8 @@ class GraphLane(Lane):
 
     # -- running -------------------------------------------------------------------------------------------------------
 
-    def _pipeline(self, target: str, number: int, group: int, batch: Sequence[Made]) -> Pipeline:
-        chosen = self._evolved(target, batch) or super()._pipeline(target, number, group, batch)
+    def _pipeline(self, target: str, batch: Sequence[Made]) -> Pipeline:
+        chosen = self._evolved(target, batch) or super()._pipeline(target, batch)
         for item in batch:
             self._pipelines.setdefault(item.index, {})[target] = chosen
         return chosen

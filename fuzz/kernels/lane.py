@@ -16,13 +16,14 @@ from misfold.programs.kernel_tvmscript import TVMScriptCase, is_tvmscript_case, 
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import FAILURES, Outcome
 
+from ..blocks import parts_of
 from ..examine import BAD, REFERENCE
 from ..investigate import Investigator
 from ..joint import rows
 from ..joint.corpus import Entry
 from ..joint.scheduler import Plan, Scheduler
 from ..lane import MAKING_SECONDS, Stopped, Triage
-from ..settings import BLOCK, Settings
+from ..settings import Settings
 from ..store import Campaign, Finding, Store
 from ..tally import Tally
 from . import seeds
@@ -30,8 +31,6 @@ from .examine import DEFINED, KernelExaminer
 from .expected import from_data
 
 MAKE = "misfold.fuzz.kernels.produce:make"
-# Steps of a campaign before its first feedback: a server's call costs as much as making two kernels.
-_FIRST = 5
 
 
 class KernelLane(Triage):
@@ -64,12 +63,10 @@ class KernelLane(Triage):
             Stopped: the campaign is to stop; nothing but findings has been committed.
             StoreError: the store cannot be written.
         """
-        last = (number + 1) * BLOCK if limit is None else min((number + 1) * BLOCK, limit)
-        indices = range(number * BLOCK, last)
         cases: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
         kept: list[Entry] = []
-        for part in planned_together(number, indices):
+        for part in parts_of(number, limit):
             # What is planned together does not learn from each other.
             plans = [self.scheduler.plan() for _ in part]
             items = self._make(plans)
@@ -187,19 +184,6 @@ class KernelLane(Triage):
             return Pipeline("random", {}, tuple((name, {}) for name in drawn))
         donors = [Pipeline.from_data(data) for data in plan.donor_pipelines]
         return replace(mutate_pipeline(parent, source, space, donors, self.legality[plan.target]), name="evolved")
-
-
-def planned_together(number: int, indices: range) -> list[range]:
-    """The parts of a block whose steps are planned at once: all of it, but in the first block 5, 5, 10, 20, so that
-    feedback begins after a few cases and not after a whole block."""
-    if number:
-        return [indices] if indices else []
-    parts, size, start = [], _FIRST, 0
-    while start < len(indices):
-        parts.append(indices[start : start + size])
-        start += size
-        size = max(start, _FIRST)
-    return parts
 
 
 def _quick(own: list[Pipeline]) -> Pipeline:

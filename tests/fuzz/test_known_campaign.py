@@ -31,7 +31,7 @@ OPERATORS = "torch.exp,torch.sigmoid,torch.nn.functional.relu"
 def test_known_issues_are_counted_and_steered_around(plugin: Path, tmp_path: Path) -> None:
     (tmp_path / "known.toml").write_text(KNOWN)
     folder = tmp_path / "c"
-    options = ["--operators", OPERATORS, "--count", "40", "--nodes", "1", "--folder", str(folder)]
+    options = ["--operators", OPERATORS, "--count", "80", "--nodes", "1", "--folder", str(folder)]
     result = misfold("run", *BRIEF, *options, "--known", str(tmp_path / "known.toml"))
     assert result.returncode == 0, result.stderr
     findings = Store(folder).findings()

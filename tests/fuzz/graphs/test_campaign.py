@@ -64,7 +64,7 @@ def test_mutants_and_evolved_pipelines_are_run_kept_and_resumed(tmp_path: Path) 
             hashes[row.index < 120].add(row.hash)
     assert hashes[False] - hashes[True]
 
-    one = misfold("corpus", "case", "90", "--folder", str(folder))
+    one = misfold("corpus", "case", str(made[-1].index), "--folder", str(folder))
     assert one.returncode == 0 and parse_case(one.stdout).pipelines
     small = misfold("corpus", "minimise", str(folder), "--json", "--output", str(tmp_path / "cases"))
     assert small.returncode == 0, small.stderr

@@ -10,7 +10,6 @@ import pytest
 from misfold.fuzz.campaign import Stop
 from misfold.fuzz.kernels.campaign import KernelRunner
 from misfold.fuzz.kernels.expected import from_data, to_data
-from misfold.fuzz.kernels.lane import planned_together
 from misfold.fuzz.settings import Settings
 from misfold.fuzz.store import Store
 from misfold.generators.kernels import generate
@@ -108,10 +107,3 @@ def test_what_is_expected_survives_the_way():
         )
         assert (again.approximate, again.invalid) == (expected.approximate, expected.invalid)
         assert to_data(again)["digest"] == to_data(expected)["digest"]
-
-
-def test_feedback_begins_after_a_few_cases():
-    assert [len(part) for part in planned_together(0, range(40))] == [5, 5, 10, 20]
-    assert [index for part in planned_together(0, range(37)) for index in part] == list(range(37))
-    assert planned_together(3, range(120, 160)) == [range(120, 160)]
-    assert planned_together(3, range(0)) == []
