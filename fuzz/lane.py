@@ -131,7 +131,8 @@ class Lane(Triage):
             made, rows_of_part = self._make([{"index": index, "only": only} for index in part])
             rows += rows_of_part
             self.tally.count_cases(len(made), len(part) - len(made))
-            for target in self.order(number):
+            due = self.due()
+            for target in filter(due.__contains__, self.order(number)):
                 outcomes += self._target(target, made)
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
@@ -143,6 +144,11 @@ class Lane(Triage):
         does not keep all lanes from the others."""
         first = number % len(self.settings.targets)
         return self.settings.targets[first:] + self.settings.targets[:first]
+
+    def due(self) -> frozenset[str]:
+        """The targets that the next part of a block runs on: all, unless they are to have the same time and some are
+        ahead of the others."""
+        return self.tally.due() if self.settings.even else frozenset(self.settings.targets)
 
     def _only(self, number: int) -> dict[str, Any] | None:
         # Blocks take turns: each favours the operators of one target, so that narrow targets see long programs too.
@@ -282,8 +288,10 @@ class Lane(Triage):
                 bad.append((case, group[0].index, outcome, verdict))
         bad += self._variants(target, pipeline, group, {id(case) for case, *_ in bad})
         inside = self.examiner.in_target - inside
+        spent = time.perf_counter() - start
         self.tally.spend("target", inside)
-        self.tally.spend("judge", time.perf_counter() - start - inside)
+        self.tally.spend("judge", spent - inside)
+        self.tally.spend_on(target, spent)
         for case, index, outcome, verdict in bad:
             finding = self.investigator.report(case, index, target, pipeline, outcome, verdict)
             if finding is not None:

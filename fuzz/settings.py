@@ -44,7 +44,8 @@ class Settings:
     see ``coverage.sources``). ``known`` is the file of known issues. ``kernels``: programs are kernels, not graphs;
     ``triage_share`` of the lanes' time goes into triage at most while cases are made, and ``triage_time`` seconds after
     that (None: in proportion to ``time``); ``drafts``: each bug gets a report's draft and a regression case; ``loop``
-    holds what differs from the defaults of ``joint.settings.LoopSettings``.
+    holds what differs from the defaults of ``joint.settings.LoopSettings``. ``even``: targets get the same time, not
+    the same programs.
     """
 
     seed: int
@@ -63,13 +64,14 @@ class Settings:
     coverage: tuple[str, ...] = ()
     known: str | None = None
     kernels: bool = False
+    even: bool = False
     loop: dict[str, Any] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
 
     #: Settings that a resumed run may change: they do not decide what a case is.
     FREE = (
         "time", "count", "jobs", "case_seconds", "memory", "triage_share", "triage_time", "drafts", "coverage", "known",
-        "relations",
+        "relations", "even",
     )  # fmt: skip
 
     def to_data(self) -> dict[str, Any]:

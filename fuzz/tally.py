@@ -27,6 +27,8 @@ class Tally:
         self.how: Counter[str] = Counter()
         self.findings: Counter[str] = Counter()
         self.seconds: Counter[str] = Counter()
+        #: Of lanes, by target: compiling, running, judging.
+        self.lanes: dict[str, float] = dict.fromkeys(targets, 0.0)
         self.started = time.monotonic()
 
     def count_cases(self, cases: int, crashed: int = 0, how: Iterable[str] = ()) -> None:
@@ -52,6 +54,19 @@ class Tally:
         """Lane seconds by what they went into (``target`` and the parts of the harness)."""
         with self._lock:
             self.seconds[what] += seconds  # type: ignore[assignment]
+
+    def spend_on(self, target: str, seconds: float) -> None:
+        """Lane seconds that went into one target."""
+        with self._lock:
+            self.lanes[target] += seconds
+
+    def due(self) -> frozenset[str]:
+        """The targets that have had no more than their even part of the lanes' time so far: at least one."""
+        with self._lock:
+            count, least = len(self.lanes), min(self.lanes.values())
+            # Rounding may make the sum a bit less than its parts.
+            even = max(sum(self.lanes.values()), least * count)
+            return frozenset(name for name, spent in self.lanes.items() if spent * count <= even)
 
     def share(self, what: str) -> float:
         """The fraction of the lane seconds so far that went into one thing."""

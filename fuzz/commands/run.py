@@ -127,6 +127,13 @@ def run(
         Path | None,
         typer.Option("--known", help="A file of known issues: counted, not investigated, and steered around."),
     ] = None,
+    even: Annotated[
+        bool | None,
+        typer.Option(
+            help="Give targets the same time, not the same programs: one whose compiles take long sits out until the "
+            "others have had as much. Default: with --time and no --count."
+        ),
+    ] = None,
     triage_time: Annotated[
         str | None,
         typer.Option(
@@ -179,6 +186,8 @@ def run(
     if no_coverage and kernels and old is None:
         choices = {**choices, "guided": False}
     LoopSettings.from_data(choices)
+    if kernels and even is not None:
+        raise UsageError("--even and --no-even are for programs of operators: each kernel is made for one target")
     usual = KERNEL_TARGETS if kernels else DEFAULT_TARGETS
     watched = () if no_coverage else ("auto",) if coverage is None else split(coverage)
     seconds = parse_duration(time) if time is not None else (None if count is not None else 300.0)
@@ -197,6 +206,7 @@ def run(
         coverage=old.coverage if old and coverage is None and not no_coverage else watched,
         known=str(known.absolute()) if known is not None else (old.known if old else None),
         kernels=kernels,
+        even=(seconds is not None and count is None and not kernels) if even is None else even,
         loop=choices,
         generator=generator or (old.generator if old else {}),
     )
@@ -303,13 +313,15 @@ def summary(console: Console, runner: Runner) -> None:
     begun = runner.tally.cases - (cases - runner.cases_before)
     if begun > 0:
         # Blocks are made again as a whole when the campaign goes on; what they found is kept.
-        console.print(f"  {begun} more were begun, and not run on every target before the time was over")
+        console.print(f"  {begun} more were begun, and not finished before the time was over")
     for target, counts in store.counts(known).items():
         rejected = counts.get("rejected", 0)
         undecided = counts.get("verdict:undecided", 0)
         bad = counts.get("verdict:proved", 0) + counts.get("verdict:suspect", 0)
         good = sum(n for key, n in counts.items() if not key.startswith("verdict:")) - rejected - undecided - bad
         console.print(f"  {target}: {good} ok, {rejected} unsupported, {undecided} undecided, {bad} failing")
+    if runner.settings.even and len(runner.settings.targets) > 1:
+        console.print("  targets had the same time, not the same programs (--no-even: every program on every target)")
     if runner.tally.how:
         all_of_it = sum(runner.tally.how.values())
         words = {"generate": "generated", "program": "mutated", "pipeline": "under another pipeline"}

@@ -54,13 +54,14 @@ class GraphLane(Lane):
         outcomes: list[dict[str, Any]] = []
         kept: list[Entry] = []
         for part in parts_of(number, limit):
+            due = self.due()
             # What is planned together does not learn from each other.
-            self._begin([(index, self.scheduler.plan()) for index in part])
+            self._begin([(index, self.scheduler.plan(due)) for index in part])
             made, rows_of_part = self._make([self._request(index, plan) for index, plan in self._plans.items()])
             self._indices = {id(item.case): item.index for item in made}
             how = [self._plans[item.index].what for item in made]
             self.tally.count_cases(len(made), len(part) - len(made), how)
-            for target in self.order(number):
+            for target in filter(due.__contains__, self.order(number)):
                 outcomes += self._target(target, [item for item in made if self._wanted(target, item)])
             kept += self._learn(made)
             texts = {item.index: packed(self._complete(item).text) for item in made}

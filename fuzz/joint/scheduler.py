@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +46,11 @@ class Scheduler:
         self._source = random.Random(f"joint loop {seed} {begun}")
         self._lock = threading.RLock()
 
-    def plan(self) -> Plan:
-        """The next step."""
+    def plan(self, due: Container[str] | None = None) -> Plan:
+        """The next step, for one of the targets that are ``due``; None: all are."""
         with self._lock:
             source, settings = self._source, self.settings
-            target = source.choice(self.targets)
+            target = source.choice([name for name in self.targets if due is None or name in due])
             corpus = self.corpora[target]
             seed = source.getrandbits(48)
             mutable = settings.programs or settings.pipelines
