@@ -33,8 +33,9 @@ from .examine import REFERENCE, Examiner
 from .investigate import Investigator
 from .lane import Lane, Stopped
 from .papers import waiting
+from .pending import Pending
 from .settings import Settings
-from .store import Bug, Campaign, Finding, Store
+from .store import Bug, Campaign, Store
 from .tally import Tally
 
 # Without a budget of its own, what triage has left to do after the campaign's time may take half of that time more: one
@@ -212,7 +213,7 @@ class Runner:
         self.targets = self.find_targets(settings.targets)
         self.tally = Tally(settings.targets)
         self.stop = Stop()
-        self.pending: deque[Finding] = deque()
+        self.pending = Pending()
         # Of no length where drafts are left to ``misfold triage``.
         self.unwritten: deque[Bug] = deque(maxlen=None if settings.drafts else 0)
         self.reached: Reached | None = None

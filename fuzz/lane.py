@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from misfold.generators.support import Support
 from misfold.oracles.agreement import agreement
@@ -24,12 +23,18 @@ from .blocks import parts_of
 from .examine import BAD, REFERENCE, REFERRED, Examiner
 from .investigate import Investigator
 from .papers import write_papers
+from .pending import Pending
 from .relating import chosen, failing_variant
 from .settings import Settings
-from .store import Campaign, Finding, Store
+from .store import Campaign, Store
 from .tally import Tally
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", covariant=True)
+
+
+class _Queue(Protocol[Item]):
+    def popleft(self) -> Item: ...
+
 
 # Making is no target's work: a short limit for targets must not lose cases where the machine is busy.
 MAKING_SECONDS = 30.0
@@ -50,7 +55,7 @@ class Made:
 _NOT_TAKEN = Verdict("ok", "support", "")
 
 
-def _take(queue: deque[Item]) -> Item | None:
+def _take(queue: _Queue[Item]) -> Item | None:
     """The first of a queue that lanes share, or None."""
     try:
         return queue.popleft()
@@ -65,7 +70,7 @@ class Stopped(Exception):
 class Triage:
     """The part of a lane's work that settles findings and writes bugs' papers. Lanes share the queues."""
 
-    def __init__(self, investigator: Investigator, tally: Tally, pending: deque[Finding]):
+    def __init__(self, investigator: Investigator, tally: Tally, pending: Pending):
         self.investigator, self.tally, self.pending = investigator, tally, pending
 
     def triage(self, share: float, once: bool = False) -> None:
@@ -108,7 +113,7 @@ class Lane(Triage):
         investigator: Investigator,
         support: Mapping[str, Support],
         tally: Tally,
-        pending: deque[Finding],
+        pending: Pending,
         stopping: Callable[[], bool],
     ):
         super().__init__(investigator, tally, pending)

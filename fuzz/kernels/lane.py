@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,8 +23,9 @@ from ..joint import rows
 from ..joint.corpus import Entry
 from ..joint.scheduler import Plan, Scheduler
 from ..lane import MAKING_SECONDS, Stopped, Triage
+from ..pending import Pending
 from ..settings import Settings
-from ..store import Campaign, Finding, Store
+from ..store import Campaign, Store
 from ..tally import Tally
 from . import seeds
 from .examine import DEFINED, KernelExaminer
@@ -44,7 +45,7 @@ class KernelLane(Triage):
         examiner: KernelExaminer,
         investigator: Investigator,
         tally: Tally,
-        pending: deque[Finding],
+        pending: Pending,
         stopping: Callable[[], bool],
         scheduler: Scheduler,
         legality: Mapping[str, Legality],

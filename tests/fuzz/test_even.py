@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from misfold.fuzz.lane import Lane, Made
+from misfold.fuzz.pending import Pending
 from misfold.fuzz.settings import Settings
 from misfold.fuzz.tally import Tally
 
@@ -32,7 +33,7 @@ def campaign(even: bool, blocks: int, costs: dict[str, float] = COSTS) -> tuple[
             return []
 
     nothing: Any = SimpleNamespace(unwritten=deque(), finish_block=lambda *_: None, add_spent=lambda *_: None)
-    lane = Costing(settings, nothing, nothing, nothing, nothing, {}, tally, deque(), lambda: False)
+    lane = Costing(settings, nothing, nothing, nothing, nothing, {}, tally, Pending(), lambda: False)
     for number in range(blocks):
         lane.block(number, None)
     return ran, tally
