@@ -11,8 +11,9 @@ ONNX Runtime's erf, tanh and logistic functions are rational approximations that
 misfold's own compiler states at most 4 ulp (``misfold.compiler.codegen.error_ulp``).
 
 Where compilers write a function out by its definition (sigmoid as 1/(1 + exp(-x)), tanh through exponentials,
-expm1 as exp(x) - 1, log1p as log(1 + x), softplus, gelu), the roundings of that are allowed too: an absolute error
-where such a formula subtracts from or adds to 1.
+softplus, elu, gelu), the roundings of that are allowed too: an absolute error where such a formula subtracts from or
+adds to 1. Not so for expm1 and log1p: torch's documentation promises of both that they are more accurate for small
+arguments than exp(x) - 1 and log(1 + x) are, which is all that they are there for.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class Accuracy:
 MONOTONE: dict[str, Accuracy] = {
     "exp": Accuracy(4),
     "exp2": Accuracy(6),
-    "expm1": Accuracy(6, 6),
+    "expm1": Accuracy(6),
     "log": Accuracy(4),
     "log2": Accuracy(6),
     "log10": Accuracy(6),
-    "log1p": Accuracy(6, 4),
+    "log1p": Accuracy(6),
     "sqrt": Accuracy(2),
     "rsqrt": Accuracy(5),
     "sinh": Accuracy(12, 8),

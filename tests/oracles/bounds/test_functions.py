@@ -103,3 +103,17 @@ def test_the_next_number_may_be_that_of_a_wider_type() -> None:
     wide = torch.nextafter(x.double(), y.double()).float().double().numpy()
     assert (np.abs(wide - value) <= error).all()
     assert (np.abs(torch.nextafter(x, y).double().numpy() - value) <= error).all()
+
+
+@pytest.mark.parametrize(
+    ("accurate", "lossy"),
+    [
+        ("v0 = torch.expm1(x0)", "v0 = torch.exp(x0); v1 = torch.sub(v0, 1.0)"),
+        ("v0 = torch.log1p(x0)", "v0 = torch.add(x0, 1.0); v1 = torch.log(v0)"),
+    ],
+)
+def test_what_exists_for_small_arguments_keeps_their_digits(accurate: str, lossy: str) -> None:
+    x = torch.linspace(1e-6, 1e-4, 50)
+    value, error, _ = analysed(accurate, [x])
+    assert (np.abs(evaluated(accurate, [x]).double().numpy() - value) <= error).all()
+    assert (np.abs(evaluated(lossy, [x]).double().numpy() - value) > error).mean() > 0.9
