@@ -86,7 +86,7 @@ def run(
 ) -> Result:  # fmt: skip
     """Survey modules' documentation, try ``count`` calls on eager torch, and on each side its number of them as well.
 
-    ``ratio`` is the share of violating probes; ``seconds`` ends the compared part early. ``source`` is one of
+    ``ratio`` is the share of violating probes; ``seconds`` is what the compared part may take. ``source`` is one of
     ``SOURCES``.
 
     Raises:
@@ -129,7 +129,9 @@ def run(
     chosen = [(item.api, p) for item, p in tried if p.call not in dead and ":" not in p.call.function]
     chosen = chosen[: max(sides.values(), default=0)]
     if chosen or suspects:
-        found = compare(chosen, sides, tell, None if seconds is None else started + seconds, [*suspects.values()])
+        found = compare(
+            chosen, sides, tell, None if seconds is None else time.monotonic() + seconds, [*suspects.values()]
+        )
         result.differences, result.compiled = found.differences, found.counts
         result.compiled_apis, result.compiled_calls = found.apis, found.calls
     result.seconds = time.monotonic() - started
