@@ -68,6 +68,11 @@ class Live:
         self._range = None
 
 
+def _size(kind: TensorType) -> int:
+    """Elements of a value's memory, those that strides skip included."""
+    return kind.elements if kind.strides is None else max(kind.elements, kind.storage_elements)
+
+
 @dataclass
 class Mark:
     """A point to go back to."""
@@ -75,6 +80,7 @@ class Mark:
     values: int
     nodes: int
     elements: int
+    bytes: int
     work: int
 
 
@@ -98,6 +104,7 @@ class Builder:
     env: dict[str, torch.Tensor] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict)
     elements: int = 0
+    bytes: int = 0
     work: int = 0
     count: int = 0
     _saved: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
@@ -105,7 +112,7 @@ class Builder:
     def mark(self) -> Mark:
         """The present state, as a point to go back to."""
         self._saved.clear()
-        return Mark(len(self.values), len(self.nodes), self.elements, self.work)
+        return Mark(len(self.values), len(self.nodes), self.elements, self.bytes, self.work)
 
     def undo(self, mark: Mark) -> None:
         """Forget everything since ``mark``, and give written tensors their elements back."""
@@ -119,7 +126,7 @@ class Builder:
                 if name in self.live:
                     self.live[name].uses -= 1
         del self.values[mark.values :], self.nodes[mark.nodes :], self.written[mark.nodes :]
-        self.elements, self.work = mark.elements, mark.work
+        self.elements, self.bytes, self.work = mark.elements, mark.bytes, mark.work
 
     def usable(self) -> list[Live]:
         """Values that an operator may use."""
@@ -131,8 +138,8 @@ class Builder:
 
     def add_input(self, kind: TensorType, recipe: Recipe) -> Live | None:
         """A new input drawn by a recipe, or None if it would break a bound."""
-        size = max(kind.elements, kind.storage_elements)
-        if size > self.bounds.elements or self.elements + size > self.bounds.total:
+        size = _size(kind)
+        if size > self.bounds.elements or not self._fits(size, size * kind.dtype.itemsize, 0):
             return None
         tensor = make_tensor(recipe, kind.shape, kind.dtype.name, kind.strides)
         return self._add(tensor, kind, self.fresh_name("x"), recipe)
@@ -146,8 +153,19 @@ class Builder:
         self.values.append(live)
         self.live[name] = live
         self.env[name] = tensor
-        self.elements += kind.elements
+        size = _size(kind)
+        self.elements += size
+        self.bytes += size * kind.dtype.itemsize
         return live
+
+    def _fits(self, elements: int, size: int, work: int) -> bool:
+        """Whether so many elements, bytes and multiply-adds more leave the program within its bounds."""
+        bounds = self.bounds
+        return (
+            self.elements + elements <= bounds.total
+            and self.bytes + size <= bounds.bytes
+            and self.work + work <= bounds.multiply_adds
+        )
 
     def apply(
         self, op: str, args: Sequence[Argument], kwargs: Mapping[str, Argument] | None = None
@@ -179,9 +197,15 @@ class Builder:
             return None
         outputs = outputs_of(result)
         kinds = [] if outputs is None else [type_of(tensor) for tensor in outputs]
-        size = sum(kind.elements for kind in kinds)
-        work = multiply_adds(node, types, kinds) if heavy else size
-        within = self.elements + size <= self.bounds.total and self.work + work <= self.bounds.multiply_adds
+        sizes = [_size(kind) for kind in kinds]
+        # As ``bounds.check`` counts, so that the finished program need not be counted again.
+        if heavy:
+            work = multiply_adds(node, types, kinds)
+        else:
+            work = sum([self.live[name].type.elements for name in uses]) + sum([kind.elements for kind in kinds])
+        within = max(sizes, default=0) <= self.bounds.elements and self._fits(
+            sum(sizes), sum([size * kind.dtype.itemsize for size, kind in zip(sizes, kinds)]), work
+        )
         if outputs is None or not within or not self._acceptable(outputs, written):
             if reshaping:
                 self._restore_shape(self.live[written[0]])
@@ -215,7 +239,7 @@ class Builder:
 
     def _acceptable(self, outputs: Sequence[torch.Tensor], written: Sequence[str]) -> bool:
         for tensor in outputs:
-            if tensor.numel() > self.bounds.elements or tensor.dim() > MAX_RANK:
+            if tensor.dim() > MAX_RANK:
                 return False
             if self.finite and not is_finite(tensor):
                 return False

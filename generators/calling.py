@@ -78,7 +78,9 @@ def renamed(argument: Argument, names: Mapping[str, str]) -> Argument:
 
 def call(node: Node, values: Tensors) -> Any:
     """What the node's operator returns for the tensors called ``values``."""
-    args = [concrete(item, values) for item in node.args]
+    args = [values[item.name] if type(item) is Ref else concrete(item, values) for item in node.args]
+    if not node.kwargs:
+        return function_of(node.op)(*args)
     kwargs = {key: concrete(item, values) for key, item in node.kwargs.items()}
     return function_of(node.op)(*args, **kwargs)
 

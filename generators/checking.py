@@ -1,8 +1,7 @@
-"""The last check of a case that was made: run from its text, does it do what it did while it was made?"""
+"""The last check of a case that was made: run as a whole, does it do what it did while it was made?"""
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 import torch
 
 from misfold.programs.case import Case
-from misfold.targets.torch_values import gradients, make_tensor, to_function
+from misfold.programs.graph import Graph
+from misfold.targets.torch_values import gradients, make_tensor
 
 from .building import REFUSALS, Live
-from .calling import all_finite, type_of
+from .calling import all_finite, call, type_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Generated:
 def run_again(
     case: Case, inputs: Sequence[Live], tainted: set[int], returned: Sequence[Live], special: bool = False
 ) -> Generated | None:
-    """Run a case from its text, as anyone would; None unless it does what it did while it was made.
+    """Run a case from its graph and recipes; None unless it does what it did while it was made.
 
     Args:
         inputs, returned: the values that became the graph's inputs, and those that it returns.
@@ -42,11 +42,8 @@ def run_again(
     tensors = [_input_again(live, case.recipes[value.name], tainted) for live, value in zip(inputs, case.graph.inputs)]
     found: list[torch.Tensor | None] = []
     try:
-        function = to_function(case.graph)
-        # Its text is kept for tracebacks; a campaign makes millions.
-        linecache.cache.pop(function.__code__.co_filename, None)
         with torch.set_grad_enabled(case.gradient):
-            outputs = function(*tensors)
+            outputs = _outputs(case.graph, tensors)
         if case.gradient:
             found = gradients(outputs, tensors)
     except REFUSALS:
@@ -63,6 +60,17 @@ def run_again(
     if not special and not all_finite(fresh):
         return None
     return Generated(case, tuple(tensors), tuple(outputs), tuple(found))
+
+
+def _outputs(graph: Graph, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """What the graph gives, call by call: what its text does, which takes longer to compile than to run."""
+    values = {value.name: tensor for value, tensor in zip(graph.inputs, tensors, strict=True)}
+    for node in graph.nodes:
+        result = call(node, values)
+        results = result if node.unpack else (result,)
+        for value, tensor in zip(node.outputs, results, strict=True):
+            values[value.name] = tensor
+    return [values[name] for name in graph.returns]
 
 
 def _input_again(live: Live, recipe: Mapping[str, Any], tainted: set[int]) -> torch.Tensor:

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from misfold.programs.bounds import check
 from misfold.programs.case import Case
 from misfold.programs.errors import MisfoldError, UsageError
 
@@ -170,7 +169,6 @@ class Generator:
         tainted = builder.tainted()
         try:
             graph, names = builder.graph([live.name for live in returned])
-            check(graph, self.options.bounds)
             if mode.gradient:
                 wanted = differentiable(inputs, tainted, random)
                 recipes = {names[live.name]: _recipe(live, live in wanted) for live in inputs}

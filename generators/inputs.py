@@ -14,6 +14,10 @@ from .options import Options
 
 Recipe = Mapping[str, Any]
 
+# Bits of a fresh input's seed: what a seed begins with is remembered (``recipes.generator``), and it is not the seed
+# alone that makes inputs differ.
+_SEED_BITS = 12
+
 # Kinds whose elements belong together: a value from elsewhere does not replace them.
 WHOLE = frozenset({"values", "permutation", "definite", "constant"})
 
@@ -80,7 +84,7 @@ def input_recipe(random: Random, recipe: Recipe, kind: TensorType, mode: Mode, t
         made = _unrestricted(random, mode)
     made.pop("edges", None)
     if "seed" in made or made["draw"] not in WHOLE or made["draw"] in ("permutation", "definite"):
-        made["seed"] = random.getrandbits(32)
+        made["seed"] = random.getrandbits(_SEED_BITS)
     if takes_edges and mode.edges and random.random() < 0.6:
         made["edges"] = random.choice((0.1, 0.3, 0.6))
     return made

@@ -231,9 +231,12 @@ class Placer:
         """Some values in random order: unused ones rather first, which would be loose ends, and those of one element
         rather last, which make more of their kind."""
         random, count = self.random.random, len(existing)
-        chosen = [existing[int(random() * count)] for _ in range(min(LOOKED_AT, count))]
-        chosen.sort(key=lambda live: (live.tensor.numel() < 2 and random() < 0.9, live.uses > 0 and random() < 0.6))
-        return chosen
+        ordered: tuple[list[Live], ...] = ([], [], [], [])
+        for _ in range(min(LOOKED_AT, count)):
+            live = existing[int(random() * count)]
+            single = live.type.elements < 2 and random() < 0.9
+            ordered[2 * single + (live.uses > 0 and random() < 0.6)].append(live)
+        return [*ordered[0], *ordered[1], *ordered[2], *ordered[3]]
 
     def usable(self, op: str, live: Live, writes: bool) -> bool:
         """Whether an operator may take a value, and write it if it ``writes``."""

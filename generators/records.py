@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 
 from misfold.programs.case import Case
 from misfold.programs.errors import MisfoldError, UsageError
-from misfold.programs.graph import Graph, Node
+from misfold.programs.graph import Graph, Node, Value
+from misfold.programs.lazy import lazy
 from misfold.programs.operators import is_operator
 from misfold.programs.parser import parse_graph
-from misfold.programs.types import TensorType
+from misfold.programs.types import TensorType, parse_type
 
 if TYPE_CHECKING:
     from .building import Live
@@ -68,12 +69,12 @@ class Record:
     def op(self) -> str:
         return self.graph.nodes[0].op
 
-    @cached_property
+    @lazy
     def inputs(self) -> Mapping[str, TensorType]:
         """Types of the inputs by name."""
         return {value.name: value.known for value in self.graph.inputs}
 
-    @cached_property
+    @lazy
     def outputs(self) -> tuple[TensorType, ...]:
         """Types of the outputs."""
         return tuple(value.known for value in self.node.outputs)
@@ -91,7 +92,7 @@ class Record:
             UsageError: the data is not a record.
         """
         try:
-            graph = parse_graph(data["program"])
+            graph = _graph(data["program"])
             facts = data.get("facts", {})
             recipes = {
                 name: recipe if recipe["draw"] in ("constant", "values") else {**recipe, "seed": position}
@@ -117,11 +118,38 @@ class Record:
             ) from error
 
 
+_TYPED = re.compile(r'\b([a-z][a-z0-9_]*): "([a-z]+[0-9]*\[[0-9, ]*\](?:\{[0-9, ]*\})?)"')
+# Records differ in types more often than in anything else: so many texts are left of them without.
+_SKELETONS = 8192
+
+
+@lru_cache(maxsize=_SKELETONS)
+def _skeleton(text: str) -> Graph:
+    return parse_graph(text)
+
+
+def _graph(text: str) -> Graph:
+    """As ``parse_graph``, with Python's parser asked once for all texts that differ in nothing but types."""
+    found = _TYPED.findall(text)
+    types = dict(found)
+    plain = _skeleton(_TYPED.sub(r'\1: "float32[]"', text))
+    if len(types) != len(found) or types.keys() != plain.values.keys():
+        return parse_graph(text)  # a value without a type, or a string that looks like one
+
+    def typed(values: tuple[Value, ...]) -> tuple[Value, ...]:
+        return tuple([Value(value.name, parse_type(types[value.name])) for value in values])
+
+    nodes = tuple([Node(node.op, node.args, node.kwargs, typed(node.outputs), node.unpack) for node in plain.nodes])
+    return Graph(typed(plain.inputs), nodes, plain.returns)
+
+
 _DTYPES = re.compile(rb'\\"([a-z]+[0-9]*)\[')
 _INPUTS = re.compile(rb'\b(x[0-9]+): \\"([a-z]+[0-9]*)\[')
 _USES = re.compile(rb"\bx[0-9]+\b")
 # a dimension of 0 in a type, behind "[" or ", " and in front of "]" or ","
 _EMPTY = re.compile(rb'\\"[a-z]+[0-9]*\[(?:[0-9]+, )*0[\],]')
+# the type of the first value that the call assigns
+_FIRST = re.compile(rb'\bv[0-9]+: \\"([a-z]+[0-9]*)\[([0-9, ]*)\]')
 # an input whose type has other sizes than 1
 _SEVERAL = re.compile(rb'\bx[0-9]+: \\"[a-z]+[0-9]*\[(?:1, )*(?:[02-9]|1[0-9])')
 
@@ -129,15 +157,20 @@ _SEVERAL = re.compile(rb'\bx[0-9]+: \\"[a-z]+[0-9]*\[(?:1, )*(?:[02-9]|1[0-9])')
 class Entry:
     """A line of the file: what is needed to choose it is read off at once, the record parsed when asked for."""
 
-    __slots__ = ("_line", "_operands", "_record", "dtypes", "empty", "exact", "pointwise", "single")
+    __slots__ = (
+        "_line", "_makes", "_operands", "_record", "dtypes", "empty", "exact", "pointwise", "single", "writes",
+    )  # fmt: skip
 
     def __init__(self, line: bytes):
         self._line = line
         self._record: Record | None = None
         self._operands: str | None = None
+        self._makes: tuple[str, int] | None = None
         #: element types of the inputs and outputs
         self.dtypes = tuple(dict.fromkeys(name.decode() for name in _DTYPES.findall(line)))
         self.exact = b'"exact": true' in line
+        #: whether the call writes an argument
+        self.writes = b'"writes": [' in line
         #: whether its inputs may have any one shape
         self.pointwise = b'"pointwise": true' in line
         #: whether a tensor in it has no elements
@@ -160,22 +193,20 @@ class Entry:
             self._operands = ",".join(dict.fromkeys(types[name].decode() for name in _USES.findall(call)))
         return self._operands
 
-    @property
-    def writes(self) -> bool:
-        """Whether the call writes an argument."""
-        return bool(self.record.writes)
-
     def place(self, placer: Placer, budget: int) -> list[Live] | None:
         """As ``placing.Choice.place``."""
         return placer.place(self.record, budget)
 
     def makes(self, kind: TensorType) -> bool:
         """As ``placing.Choice.makes``."""
-        if kind.dtype.name not in self.dtypes:
+        if kind.dtype.name not in self.dtypes or self.writes:
             return False
-        record = self.record
-        wanted = record.outputs[0]
-        return not record.writes and not record.dynamic and (wanted.dtype, wanted.rank) == (kind.dtype, kind.rank)
+        if self._makes is None:
+            found = None if b'"dynamic": true' in self._line else _FIRST.search(self._line)
+            self._makes = ("", 0)
+            if found is not None:
+                self._makes = (found[1].decode(), found[2].count(b",") + bool(found[2]))
+        return self._makes == (kind.dtype.name, kind.rank)
 
     def in_front(self, placer: Placer, kind: TensorType) -> list[Live] | None:
         """As ``placing.Choice.in_front``."""

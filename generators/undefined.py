@@ -15,6 +15,7 @@ They are no test of a compiler, since any answer to them is right:
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import torch
 
@@ -64,6 +65,8 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
         reason = _bad_write(node, written, values)
         if reason:
             return reason
+    elif not _may_be_undefined(last) and not _names_type(node):
+        return None
     tensors = [values[name] for name in node.uses]
     target = _integer_target(node, last, written, values)
     if target is not None:
@@ -92,6 +95,22 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
             if not _is_sorted(torch.gather(values[sequence.name], -1, values[sorter.name])):
                 return "a sequence that is not sorted"
     return None
+
+
+@cache
+def _may_be_undefined(last: str) -> bool:
+    """Whether some call of an operator that writes nothing may be undefined, other than by a type among its
+    arguments."""
+    plain = last.rstrip("_")
+    named = _CONVERSION | _DIVISORS | _SORTED.keys() | {"lstsq"}
+    return plain in named | DIVISION | SHIFT | SCATTER.keys() or _POLYNOMIAL.search(last) is not None
+
+
+def _names_type(node: Node) -> bool:
+    for item in node.args:
+        if type(item) is Symbol:
+            return True
+    return bool(node.kwargs) and any(type(item) is Symbol for item in node.kwargs.values())
 
 
 def _bad_write(node: Node, written: tuple[str, ...], values: Tensors) -> str | None:

@@ -8,6 +8,7 @@ torch does on every collected record.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from .arguments import Argument, Ref, references
 from .graph import Graph, Node
@@ -56,8 +57,18 @@ _STATISTICS = {
 _RENORMALISING = {"torch.nn.functional.embedding": (1, 3), "torch.nn.functional.embedding_bag": (1, 3)}
 
 
+@cache
+def _never_writes(op: str) -> bool:
+    """Whether no call of the operator writes, but for ``out``."""
+    last = op.rpartition(".")[2]
+    in_place = last.endswith("_") and not last.endswith("__")
+    return not (in_place or last in _INPLACE_AT or op in _STATISTICS or op in _RENORMALISING)
+
+
 def written_arguments(node: Node) -> tuple[str, ...]:
     """Names of the values whose memory the node writes, or may write."""
+    if _never_writes(node.op) and "out" not in node.kwargs:
+        return ()
     last = node.op.rpartition(".")[2]
     names: list[str] = []
     first = node.args[0] if node.args else node.kwargs.get("input")

@@ -10,11 +10,12 @@ import keyword
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 from .arguments import SYMBOLS, Argument, Ref, Symbol, map_leaves, references, same
 from .errors import GraphError
+from .lazy import lazy
 from .operators import is_operator
 from .types import TensorType
 
@@ -68,7 +69,7 @@ class Node:
         for argument in self.kwargs.values():
             yield from references(argument)
 
-    @cached_property
+    @lazy
     def uses(self) -> tuple[str, ...]:
         """Names of the values used, in order, each once."""
         names: dict[str, None] = {}
@@ -140,12 +141,12 @@ class Graph:
             error.place = place
             raise
 
-    @cached_property
+    @lazy
     def values(self) -> dict[str, Value]:
         """All values by name: inputs first, then in the order of assignment."""
         return {value.name: value for value in (*self.inputs, *(v for node in self.nodes for v in node.outputs))}
 
-    @cached_property
+    @lazy
     def producers(self) -> dict[str, int]:
         """Index of the node that assigns each value that is not an input."""
         return {value.name: index for index, node in enumerate(self.nodes) for value in node.outputs}
@@ -205,6 +206,8 @@ def merge(graphs: Iterable[Graph]) -> Graph:
     )
 
 
+# Names come again and again, and those that are remembered are short: others are refused.
+@lru_cache(maxsize=4096)
 def check_name(name: str) -> None:
     """Raise GraphError unless ``name`` can name a value."""
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in _RESERVED:
@@ -214,12 +217,17 @@ def check_name(name: str) -> None:
         )
 
 
+@lru_cache(maxsize=4096)
+def _is_key(text: str) -> bool:
+    return _KEY.fullmatch(text) is not None and not keyword.iskeyword(text)
+
+
 def check_call(node: Node) -> None:
     """Raise GraphError unless a node by itself, whatever it uses, is one that the language can express."""
     if not is_operator(node.op):
         raise GraphError(f"{node.op} is not an operator that a graph may call")
     for key in node.kwargs:
-        if not _KEY.fullmatch(key) or keyword.iskeyword(key):
+        if len(key) > MAX_NAME or not _is_key(key):
             raise GraphError(f"{node.op} has a keyword argument called {key[:80]!r}")
     for argument in (*node.args, *node.kwargs.values()):
         check_argument(argument)

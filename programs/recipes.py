@@ -6,7 +6,9 @@ that a script makes bit for bit the inputs that the campaign used.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 #: for every kind: ``edges`` is the fraction of elements replaced by edge values of the element type.
 COMMON: dict[str, Any] = {"edges": 0.0, "requires_grad": False}
+_KNOWN: dict[str, dict[str, Any]] = {kind: own | COMMON for kind, own in KINDS.items()}
 #: Largest parameter of a distribution: differences and products with a random number stay finite in float64.
 MAX_NUMBER = 1e300
 _ELEMENTS = "True, False, integers from -2**63 to 2**64 - 1, floats"
@@ -42,13 +45,14 @@ _ELEMENTS = "True, False, integers from -2**63 to 2**64 - 1, floats"
 
 def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> None:
     """Raise TextError unless ``recipe`` is one that ``draw`` can follow for ``tensor``."""
-    if not isinstance(recipe, Mapping) or recipe.get("draw") not in [*KINDS]:
+    kind = recipe.get("draw") if isinstance(recipe, Mapping) else None
+    known = _KNOWN.get(kind) if type(kind) is str else None
+    if known is None or kind is None:
         raise TextError(f"{where}: not an input recipe", allowed=f'{{"draw": one of {", ".join(KINDS)}, ...}}')
-    known = KINDS[recipe["draw"]] | COMMON
     for key in recipe:
         if key != "draw" and key not in known:
             raise TextError(f"{where}: unknown parameter {key!r}", allowed=", ".join(known))
-    for key, default in KINDS[recipe["draw"]].items():
+    for key, default in KINDS[kind].items():
         value = recipe.get(key, default)
         if value is None:
             raise TextError(f"{where}: {key} is missing")
@@ -63,7 +67,7 @@ def check_recipe(recipe: Any, tensor: TensorType, *, where: str = "recipe") -> N
         elif key == "seed":
             if not (type(value) is int and 0 <= value < 2**63):
                 raise TextError(f"{where}: seed must be an integer from 0 to 2**63 - 1")
-        elif recipe["draw"] == "integers":
+        elif kind == "integers":
             if type(value) is not int or not _is_element(value):
                 raise TextError(f"{where}: {key} must be an integer from -2**63 to 2**64 - 1")
         elif key != "p" and (type(value) not in (int, float) or not abs(value) <= MAX_NUMBER):
@@ -90,17 +94,38 @@ def _is_element(value: Any) -> bool:
     return type(value) in (bool, float) or (type(value) is int and -(2**63) <= value < 2**64)
 
 
-def draw(recipe, shape, dtype):
+_MADE = threading.local()
+
+
+@lru_cache(maxsize=2**14)
+def _state(seed: int) -> Mapping[str, Any]:
+    return np.random.PCG64(seed).state
+
+
+def generator(seed: int) -> np.random.Generator:
+    """A generator at the start of a seed's sequence, for the ``random`` of ``draw``; each thread has one, so it is good
+    until the next call. To seed numpy's takes longer than to draw a tensor, and seeds come again."""
+    if not hasattr(_MADE, "bits"):
+        _MADE.bits = np.random.PCG64(0)
+        _MADE.generator = np.random.Generator(_MADE.bits)
+    _MADE.bits.state = _state(seed)
+    found: np.random.Generator = _MADE.generator
+    return found
+
+
+def draw(recipe, shape, dtype, random=None):
     """The numpy array that a recipe describes, in row-major order.
 
     ``dtype`` is an element type's name; ``bfloat16`` comes as a float32 array that the caller rounds. Integers outside
     an integer type's range wrap around; floats are truncated and clipped to 64 bits first, NaN becoming 0.
+    ``random`` is a generator at the start of the recipe's seed, if there is one already.
     """
     kind = recipe["draw"]
     count = 1
     for dim in shape:
         count *= int(dim)
-    random = np.random.Generator(np.random.PCG64(recipe.get("seed", 0)))
+    if random is None:
+        random = np.random.Generator(np.random.PCG64(recipe.get("seed", 0)))
     if kind == "normal":
         array = random.standard_normal(count) * recipe.get("scale", 1.0) + recipe.get("shift", 0.0)
     elif kind == "uniform":
@@ -137,10 +162,13 @@ def convert(array, dtype):
             np.nan_to_num(np.trunc(array), nan=0.0, posinf=2.0**63, neginf=-(2.0**63)), -(2.0**63), 2.0**63 - 1024
         )
         array = array.astype(np.int64)
-    if array.dtype.name == dtype:
+    wanted = np.dtype("float32" if dtype == "bfloat16" else dtype)
+    if array.dtype == wanted:
         return array
+    if array.dtype.kind != "f":
+        return array.astype(wanted)
     with np.errstate(all="ignore"):
-        return array.astype("float32" if dtype == "bfloat16" else dtype)
+        return array.astype(wanted)
 
 
 def elements(values, dtype):

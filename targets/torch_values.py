@@ -13,16 +13,17 @@ from misfold.programs.case import Case
 from misfold.programs.graph import Graph
 from misfold.programs.hashing import text_hash
 from misfold.programs.printer import print_graph
-from misfold.programs.recipes import draw, place
+from misfold.programs.recipes import draw, generator, place
 
 from .outcome import TensorValue
 
 
 def make_tensor(recipe: Any, shape: Sequence[int], dtype: str, strides: Sequence[int] | None) -> torch.Tensor:
     """The tensor that a recipe describes, with the given strides (None: contiguous)."""
-    array = draw(recipe, tuple(shape), dtype)
+    array = draw(recipe, tuple(shape), dtype, generator(recipe.get("seed", 0)))
     if strides is None:
-        tensor = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
+        contiguous = array.flags.c_contiguous
+        tensor = torch.from_numpy(array if contiguous else np.ascontiguousarray(array).reshape(array.shape))
     else:
         tensor = torch.from_numpy(place(array, strides)).as_strided(tuple(shape), tuple(strides))
     if dtype == "bfloat16":

@@ -16,6 +16,8 @@ from misfold.generators.undefined import RANDOM, last_name
 from misfold.programs.aliasing import may_be_view, written_arguments
 from misfold.programs.errors import UsageError
 from misfold.programs.operators import is_operator
+from misfold.programs.parser import parse_graph
+from misfold.programs.types import TensorType
 from misfold.targets.torch_values import make_inputs, to_function
 
 # Written in place only if something is to be dropped or averaged in: the table has to assume that it is.
@@ -139,3 +141,30 @@ def test_operands_are_read_off_a_line_as_the_record_has_them():
     for op in records.operators[::7]:
         for entry in records.entries(op):
             assert entry.operands == operand_classes(entry.record.graph, entry.record.node)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'def program(x0: "float16[2, 3]{1, 2}", x1: "int64[]"):\n    v0: "float16[2, 3]" = torch.add(x0, x1)\n'
+        "    return (v0,)\n",
+        'def program(x0: "float32[4]"):\n    v0: "float32[2]"\n    v1: "float32[2]"\n'
+        "    v0, v1 = torch.chunk(x0, 2)\n    return v0, v1\n",
+        'def program(x0: "float32[4]"):\n    v0 = torch.sin(x0)\n    return (v0,)\n',
+        'def program(x0: "float32[4]"):\n    v0: "bool[4]" = x0.div(2, rounding_mode="int8[2]")\n    return (v0,)\n',
+    ],
+)
+def test_a_record_s_program_is_read_as_any_program_is(text):
+    data = {"program": text, "inputs": {"x0": {"draw": "normal"}, "x1": {"draw": "normal"}}}
+    for _ in range(2):
+        assert Record.from_data(data).graph == parse_graph(text)
+
+
+def test_what_is_read_off_a_line_is_what_the_record_says(records):
+    for op in records.operators[::7]:
+        for entry in records.entries(op):
+            record = entry.record
+            assert entry.writes == bool(record.writes)
+            kind = record.outputs[0]
+            assert entry.makes(kind) == (not record.writes and not record.dynamic)
+            assert not entry.makes(TensorType(kind.dtype, (*kind.shape, 2)))
