@@ -12,7 +12,31 @@ from .building import Builder, Live
 from .inputs import Recipe
 
 METHOD = "torch.Tensor."
-_CLAMPS = ("torch.Tensor.clamp", "torch.clamp", "torch.Tensor.clip", "torch.clip")
+FUNCTIONAL = "torch.nn.functional."
+
+
+def _both(*names: str) -> tuple[str, ...]:
+    """Methods, and the functions of the same names."""
+    return tuple(prefix + name for name in names for prefix in (METHOD, "torch."))
+
+
+# Operators that do the same, or as good for the purpose: adapting calls are tests too, and better varied.
+_CLAMPS = _both("clamp", "clip")
+_FLOAT_CLAMPS = (*_CLAMPS, FUNCTIONAL + "hardtanh")
+_TRUTHS = _both("gt", "ne", "le", "lt", "ge", "greater", "less", "not_equal")
+_SQUASHES = (*_both("tanh", "sin", "cos", "erf"), FUNCTIONAL + "softsign")
+_SIGMOIDS = (*_both("sigmoid"), "torch.special.expit")
+_UNSQUEEZES = _both("unsqueeze")
+_FLATTENS = _both("flatten", "ravel")
+_RESHAPES = _both("reshape")
+_EXPANDS = (METHOD + "expand", *_both("broadcast_to"))
+_REPEATS = (METHOD + "repeat", *_both("tile"))
+_SUMS = _both("sum", "nansum", "amax", "amin")
+_EXTREMES = _both("amax", "amin")
+_SELECTS = _both("select")
+_NARROWS = _both("narrow")
+_REMAINDERS = _both("remainder")
+_PADS = (FUNCTIONAL + "pad", "torch.constant_pad_nd")
 # Methods that convert to one element type.
 _NAMED = {
     "float16": "half", "bfloat16": "bfloat16", "float32": "float", "float64": "double", "uint8": "byte",
@@ -25,6 +49,11 @@ class Adapter:
 
     def __init__(self, builder: Builder, random: Random, allowed: frozenset[str], budget: int):
         self.builder, self.random, self.allowed, self.budget = builder, random, allowed, budget
+
+    def any_of(self, ops: Sequence[str], live: Live, *args: Argument) -> Live | None:
+        """One adapting call of some operator among those that do the same, as far as they are allowed."""
+        allowed = [op for op in ops if op in self.allowed]
+        return self.call(self.random.choice(allowed), live, *args) if allowed else None
 
     def call(self, op: str, live: Live, *args: Argument, **kwargs: Argument) -> Live | None:
         """One adapting call, or None if it is not allowed, not affordable, or refused."""
@@ -50,20 +79,14 @@ class Adapter:
             live = shaped
         return self.restrict(live, recipe)
 
-    def _one_of(self, names: Sequence[str]) -> str:
-        """One of several names for the same, as far as they are allowed."""
-        allowed = [name for name in names if name in self.allowed] or names
-        return self.random.choice(allowed)
-
     def cast(self, live: Live, dtype: DType) -> Live | None:
         """Another element type."""
         if dtype.name == "bool" and self.random.random() < 0.7:
-            op = self.random.choice(("gt", "ne", "le"))
-            return self.call(METHOD + op, live, 0)
+            return self.any_of(_TRUTHS, live, 0)
         named = _NAMED.get(dtype.name)
         if named is not None and METHOD + named in self.allowed and self.random.random() < 0.5:
             return self.call(METHOD + named, live)
-        op = "type" if METHOD + "type" in self.allowed and self.random.random() < 0.25 else "to"
+        op = "type" if METHOD + "type" in self.allowed and self.random.random() < 0.4 else "to"
         return self.call(METHOD + op, live, Symbol(f"torch.{dtype.name}"))
 
     def reshape(self, live: Live, shape: tuple[int, ...]) -> Live | None:
@@ -74,12 +97,15 @@ class Adapter:
                 axis for axis in range(len(shape)) if shape[:axis] + shape[axis + 1 :] == have and shape[axis] == 1
             ]
             if added and self.random.random() < 0.7:
-                return self.call(METHOD + "unsqueeze", live, self.random.choice(added))
-            if len(shape) == 1 and self.random.random() < 0.5:
-                return self.call(METHOD + "flatten", live)
-            return self.call(METHOD + "reshape", live, shape)
+                return self.any_of(_UNSQUEEZES, live, self.random.choice(added))
+            if len(shape) == 1 and self.random.random() < 0.7:
+                return self.any_of(_FLATTENS, live)
+            return self.any_of(_RESHAPES, live, shape)
         if len(have) <= len(shape) and all(a in (1, b) for a, b in zip(reversed(have), reversed(shape))):
-            return self.call(METHOD + "expand", live, shape)
+            if 0 not in shape and self.random.random() < 0.4:
+                padded = (1,) * (len(shape) - len(have)) + have
+                return self.any_of(_REPEATS, live, tuple(b // a for a, b in zip(padded, shape)))
+            return self.any_of(_EXPANDS, live, shape)
         if len(have) > len(shape):
             return self.select(live, shape)
         if len(have) < len(shape):
@@ -90,10 +116,10 @@ class Adapter:
         """Fewer dimensions and smaller ones by one indexing expression, or by a reduction of the leading ones."""
         have = live.type.shape
         extra = len(have) - len(shape)
-        if have[extra:] == shape and extra == 1 and self.random.random() < 0.3:
-            if live.type.dtype.is_float:
-                return self.call(METHOD + "sum", live, 0)
-            return self.call(METHOD + "amax", live, 0) if have[0] else None
+        if have[extra:] == shape and extra == 1 and have[0] and self.random.random() < 0.7:
+            if self.random.random() < 0.4:
+                return self.any_of(_SELECTS, live, 0, self.random.randrange(have[0]))
+            return self.any_of(_SUMS if live.type.dtype.is_float else _EXTREMES, live, 0)
         if 0 in have[:extra] or any(a < b for a, b in zip(have[extra:], shape)):
             return None
         index: list[Argument] = [self.random.randrange(dim) for dim in have[:extra]]
@@ -106,6 +132,11 @@ class Adapter:
         """The same number of dimensions: longer ones are sliced, or shorter ones padded."""
         have = live.type.shape
         if all(a >= b for a, b in zip(have, shape)):
+            shorter = [axis for axis, (a, b) in enumerate(zip(have, shape)) if a != b]
+            if len(shorter) == 1 and self.random.random() < 0.5:
+                axis = shorter[0]
+                start = self.random.randint(0, have[axis] - shape[axis])
+                return self.any_of(_NARROWS, live, axis, start, shape[axis])
             index: list[Argument] = []
             for a, b in zip(have, shape):
                 start = self.random.randint(0, a - b)
@@ -119,7 +150,7 @@ class Adapter:
                 pads += [before, b - a - before]
             while len(pads) > 2 and pads[-2:] == [0, 0]:
                 del pads[-2:]
-            return self.call("torch.nn.functional.pad", live, pads)
+            return self.any_of(_PADS, live, pads) if live.type.dtype.name != "bool" else None
         return None
 
     def restrict(self, live: Live, recipe: Recipe) -> Live | None:
@@ -128,21 +159,26 @@ class Adapter:
             return live
         if recipe["draw"] not in ("uniform", "integers"):
             return None
-        low, high = recipe["low"], recipe["high"]
-        least, most = live.range()
-        if low <= least and most <= high:
+        if within(live, recipe):
             return live
+        low, high = recipe["low"], recipe["high"]
         kind = live.type.dtype
         if kind.is_integer:
             if low == 0 and self.random.random() < 0.5:
-                return self.call(METHOD + "remainder", live, high + 1)
-            return self.call(self._one_of(_CLAMPS), live, int(low), int(high))
+                return self.any_of(_REMAINDERS, live, high + 1)
+            return self.any_of(_CLAMPS, live, int(low), int(high))
         chance = self.random.random()
         if low < 0 < high and chance < 0.4:
-            return self.call("torch." + self.random.choice(("tanh", "sin")), live)
+            return self.any_of(_SQUASHES, live)
         if low > 0 and high <= 1 and chance < 0.4:
-            return self.call("torch.sigmoid", live)
-        return self.call(self._one_of(_CLAMPS), live, low, high)
+            return self.any_of(_SIGMOIDS, live)
+        return self.any_of(_FLOAT_CLAMPS, live, low, high)
+
+
+def within(live: Live, recipe: Recipe) -> bool:
+    """Whether a value's elements are in the range of a recipe that has one."""
+    least, most = live.range()
+    return bool(recipe["low"] <= least and most <= recipe["high"])
 
 
 def _product(shape: tuple[int, ...]) -> int:

@@ -16,6 +16,7 @@ from misfold.programs.types import TensorType
 from misfold.targets.torch_values import make_tensor
 
 from .calling import call, is_finite, outputs_of, renamed, type_of
+from .records import ANY_RANK
 from .undefined import last_name, undefined
 
 Recipe = Mapping[str, Any]
@@ -91,6 +92,8 @@ class Builder:
     Attributes:
         values: all values in the order of their making, inputs included.
         nodes: the calls; their arguments refer to values by the names in ``values``.
+        kinds: element types and ranks of the values that calls made, and of some that were tried; each element type
+            with ``ANY_RANK`` too.
         written: for each node the names of the values it writes.
         finite: whether outputs must be finite.
         count: how many names were given out.
@@ -103,6 +106,7 @@ class Builder:
     written: list[tuple[str, ...]] = field(default_factory=list)
     env: dict[str, torch.Tensor] = field(default_factory=dict)
     live: dict[str, Live] = field(default_factory=dict)
+    kinds: dict[tuple[str, int], None] = field(default_factory=dict)
     elements: int = 0
     bytes: int = 0
     work: int = 0
@@ -151,6 +155,9 @@ class Builder:
     def _add(self, tensor: torch.Tensor, kind: TensorType, name: str, recipe: Recipe | None = None) -> Live:
         live = Live(name, tensor, kind, recipe)
         self.values.append(live)
+        if recipe is None:
+            name_of = kind.dtype.name
+            self.kinds[name_of, kind.rank] = self.kinds[name_of, ANY_RANK] = None
         self.live[name] = live
         self.env[name] = tensor
         size = _size(kind)

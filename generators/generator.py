@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Collection, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -19,9 +17,10 @@ from .building import Builder, Live
 from .checking import Generated, run_again
 from .inputs import Mode
 from .options import Options
-from .placing import Choice, Entry, Placer, Source
+from .placing import Placer, Source
+from .pool import Pool, Turn
 from .records import RecordBase
-from .solving.source import RuleOperator, RuleSource
+from .solving.source import RuleSource
 
 # A program that cannot be finished is begun again; with so many failures the options admit too little.
 ATTEMPTS = 60
@@ -29,77 +28,8 @@ ATTEMPTS = 60
 PATIENCE = 12
 # Adapting calls per placement: with more, programs would consist of them.
 ADAPTING = 2
-# How often another record of an operator is drawn when none of its element types are there yet.
-AGAIN = 5
-# PyTorch's samples are fond of tensors without elements; a program in which everything is empty tests little.
-EMPTY = 0.1
-# So they are of tensors of one element.
-SINGLE = 0.4
-
-
-class _Pool:
-    """The operators that one choice of options and ``only`` leaves, with their weights."""
-
-    def __init__(
-        self, source: Source, rules: RuleSource | None, options: Options, only: frozenset[str] | None, exact: bool
-    ):
-        self.options = options
-        # Operators named with their operands' element types are restricted to these.
-        self._calls = only or frozenset()
-        admitted = None if only is None else {name.partition("(")[0] for name in only}
-        names = [op for op in source.operators if options.admits(op) and (admitted is None or op in admitted)]
-        self.allowed = frozenset(names)
-        self._entries: dict[str, tuple[list[Entry], list[float]]] = {}
-        self._ruled: dict[str, RuleOperator] = {}
-        self._source, self._rules, self._exact = source, rules, exact
-        alone = rules is not None and options.rules >= 1
-        self.names = [op for op in names if options.weight(op) > 0 and (not alone or rules is None or op in rules)]
-        self._sums = list(accumulate(options.weight(op) for op in self.names))
-
-    def operator(self, random: Random) -> str:
-        return self.names[_pick(random, self._sums)]
-
-    def choice(self, random: Random, dtypes: Collection[str] = ()) -> Choice | None:
-        """A way to call a random operator, by the weights of its element types; preferably one with some of ``dtypes``,
-        since a program should not consist of casts."""
-        op = self.operator(random)
-        share = self.options.rules
-        if self._rules is not None and op in self._rules and random.random() < share:
-            ruled = self._ruled.get(op)
-            if ruled is None:
-                ruled = self._ruled[op] = self._rules.operator(op, self.options.dtypes, self._calls_of(op), self._exact)
-            made = ruled.choice(random, dtypes)
-            if made is not None or share >= 1:
-                return made
-        found = self._entries.get(op)
-        if found is None:
-            entries = [entry for entry in self._source.entries(op) if entry.exact or not self._exact]
-            calls = self._calls_of(op)
-            if calls:
-                entries = [entry for entry in entries if f"{op}({entry.operands})" in calls]
-            found = self._entries[op] = (entries, list(accumulate(map(self._weight, entries))))
-        entries, sums = found
-        if not entries or not sums[-1]:
-            return None
-        chosen = entries[_pick(random, sums)]
-        for _ in range(AGAIN if dtypes else 0):
-            if any(name in dtypes for name in chosen.dtypes):
-                break
-            chosen = entries[_pick(random, sums)]
-        return chosen
-
-    def _calls_of(self, op: str) -> frozenset[str]:
-        """The calls that the operator is restricted to; none: it is not."""
-        return frozenset() if op in self._calls else self._calls
-
-    def _weight(self, entry: Entry) -> float:
-        # A record is as likely as its rarest element type.
-        weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
-        return weight * EMPTY if entry.empty else weight * SINGLE if entry.single else weight
-
-
-def _pick(random: Random, sums: Sequence[float]) -> int:
-    return bisect_left(sums, random.random() * sums[-1], 0, len(sums) - 1)
+# A reduction to one element anywhere but at the end makes what follows one of single elements.
+REDUCED = 0.5
 
 
 class Generator:
@@ -116,7 +46,7 @@ class Generator:
         if rules is None and self.options.rules > 0:
             rules = RuleSource.load(self.source)
         self.rules = rules if self.options.rules > 0 else None
-        self._pools: dict[tuple[frozenset[str] | None, bool], _Pool] = {}
+        self._pools: dict[tuple[frozenset[str] | None, bool], Pool] = {}
         if not any(self.options.admits(op) for op in self.source.operators):
             raise UsageError("the patterns admit no operator; see: misfold operators")
 
@@ -138,27 +68,29 @@ class Generator:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for attempt in range(ATTEMPTS):
-                # Seeding with text goes through SHA-512: independent of the process, and neighbours are unrelated.
-                made = self._attempt(Random(f"{seed}/{index}/{attempt}"), names, {"seed": seed, "index": index})
+                made = self._attempt(seed, index, attempt, names)
                 if made is not None:
                     return made
         raise UsageError("no program could be made within these options: admit more operators, types or elements")
 
-    def _pool(self, only: frozenset[str] | None, exact: bool) -> _Pool:
+    def _pool(self, only: frozenset[str] | None, exact: bool) -> Pool:
         key = (only, exact)
         if key not in self._pools:
-            self._pools[key] = _Pool(self.source, self.rules, self.options, only, exact)
+            self._pools[key] = Pool(self.source, self.rules, self.options, only, exact)
             if not self._pools[key].names:
                 raise UsageError("the patterns and the operators asked for have none in common; see: misfold operators")
         return self._pools[key]
 
     # -- making ---------------------------------------------------------------------------------------------------
 
-    def _attempt(self, random: Random, only: frozenset[str] | None, about: Mapping[str, Any]) -> Generated | None:
+    def _attempt(self, seed: int, index: int, attempt: int, only: frozenset[str] | None) -> Generated | None:
+        # Seeding with text goes through SHA-512: independent of the process, and neighbours are unrelated.
+        random = Random(f"{seed}/{index}/{attempt}")
+        about = {"seed": seed, "index": index}
         mode = Mode.choose(random, self.options)
         pool = self._pool(only, mode.exact and random.random() < 0.5)
         with torch.no_grad():
-            builder = self._grow(random, pool, mode)
+            builder = self._grow(random, pool, pool.turns(seed, index, attempt), mode)
         if not self.options.min_nodes <= len(builder.nodes) <= self.options.max_nodes:
             return None
         produced = [live for live in builder.values if live.recipe is None and not live.dead]
@@ -184,7 +116,7 @@ class Generator:
         except MisfoldError:
             return None
 
-    def _grow(self, random: Random, pool: _Pool, mode: Mode) -> Builder:
+    def _grow(self, random: Random, pool: Pool, turns: Iterator[Turn], mode: Mode) -> Builder:
         """Operators one by one, up to the number wanted or the end of patience."""
         options = self.options
         builder = Builder(options.bounds, finite=not mode.special)
@@ -195,15 +127,19 @@ class Generator:
             if len(builder.nodes) >= wanted or left < 1:
                 break
             if builder.nodes and random.random() < options.backward:
-                grown = put_in_front(builder, placer, lambda: pool.choice(random), random)
+                grown = put_in_front(builder, placer, lambda: pool.choice(pool.operator(random), random), random)
                 if grown is not None:
                     builder = placer.builder = grown
                     continue
-            choice = pool.choice(random, {live.type.dtype.name for live in builder.values})
+            turn = next(turns)
+            choice = pool.choice(turn.op, random, builder.kinds, turn.at)
             if choice is None:
+                continue
+            if choice.reduces and len(builder.nodes) + 1 < wanted and random.random() < REDUCED:
                 continue
             if mode.gradient and choice.writes and random.random() < 0.5:
                 continue
+            placer.parity = turn.parity
             # Each adapting call leaves less room for the operators proper.
             choice.place(placer, min(ADAPTING, left - 1))
         return builder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
@@ -20,6 +21,9 @@ _SEED_BITS = 12
 
 # Kinds whose elements belong together: a value from elsewhere does not replace them.
 WHOLE = frozenset({"values", "permutation", "definite", "constant"})
+
+# How often the rank of a shape that may be any is at most 0, 1, …, 5.
+_RANKS = (0.06, 0.26, 0.54, 0.8, 0.94, 1.0)
 
 # NaN, infinities and the largest finite values among ordinary ones.
 SPECIAL = [float("nan"), 1.0, float("inf"), -2.0, float("-inf"), 0.0, -0.0, 3.0]
@@ -135,9 +139,12 @@ def layout(random: Random, kind: TensorType, writable: bool) -> TensorType:
     return TensorType.of(kind.dtype, kind.shape, tuple(strides))
 
 
-def random_shape(random: Random, options: Options, mode: Mode) -> tuple[int, ...]:
-    """A shape for operators that take any: mostly small, sometimes with a long, a zero or no dimension."""
-    rank = random.choices((0, 1, 2, 3, 4), (1, 3, 5, 4, 1))[0]
+def random_shape(random: Random, options: Options, mode: Mode, parity: int | None = None) -> tuple[int, ...]:
+    """A shape for operators that take any: mostly small, sometimes with a long, a zero or no dimension. ``parity``:
+    whether its rank is to be even (0) or odd (1)."""
+    rank = bisect_left(_RANKS, random.random())
+    while parity is not None and rank % 2 != parity:
+        rank = bisect_left(_RANKS, random.random())
     shape = [random.choice((1, 2, 3, 4, 5, 7, 8, 9)) for _ in range(rank)]
     if rank and random.random() < options.large:
         shape[random.choice((-1, random.randrange(rank)))] = random.randint(17, 70)

@@ -6,15 +6,16 @@ exists, adapts other values where that is cheap, draws what is left, and runs th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 from typing import Protocol
 
 from misfold.programs.arguments import Ref
 from misfold.programs.types import TensorType
 
-from .adapting import Adapter
+from .adapting import Adapter, within
 from .building import RESHAPING, Builder, Live
 from .calling import renamed
 from .inputs import WHOLE, Mode, Recipe, input_recipe, layout, random_shape, random_size
@@ -26,8 +27,14 @@ from .undefined import last_name
 INPUT_ELEMENTS = 4096
 # How many values are looked at for one argument.
 LOOKED_AT = 8
+# How many of a record's arguments are tried on the values that exist.
+ANCHORS = 3
+# What copies an input that must not be written.
+CLONES = ("torch.Tensor.clone", "torch.clone")
 # How often an operator that no value fits gets fresh inputs rather than an adapted value.
-FRESH = 0.7
+FRESH = 0.85
+# How often a further argument is an adapted value.
+ADAPTED = 0.06
 
 # These read memory by absolute position: what they give depends on a layout that only inputs promise.
 BY_POSITION = frozenset("as_strided as_strided_ as_strided_scatter as_strided_copy".split())
@@ -43,6 +50,10 @@ class Choice(Protocol):
     @property
     def writes(self) -> bool:
         """Whether it writes an argument."""
+
+    @property
+    def reduces(self) -> bool:
+        """Whether its first output has one element while an input may have several."""
 
     def place(self, placer: Placer, budget: int) -> list[Live] | None:
         """Make the call in the placer's program with at most ``budget`` adapting calls: the outputs, or None with the
@@ -74,6 +85,10 @@ class Entry(Choice, Protocol):
     @property
     def operands(self) -> str:
         """Element types of the operands, in order, each once."""
+
+    def fits(self, kinds: Collection[tuple[str, int]]) -> bool:
+        """Whether an input is of one of these element types and ranks, or of one of the element types with
+        ``records.ANY_RANK`` if it may have any shape."""
 
     @property
     def record(self) -> Record:
@@ -123,6 +138,8 @@ class Placer:
 
     def __init__(self, builder: Builder, random: Random, options: Options, mode: Mode, allowed: frozenset[str]):
         self.builder, self.random, self.options, self.mode, self.allowed = builder, random, options, mode, allowed
+        #: Whether values of even (0) or odd (1) rank come first; None: neither.
+        self.parity: int | None = None
 
     def place(self, record: Record, budget: int, connect: float = 0.9) -> list[Live] | None:
         """Place a record, with at most ``budget`` adapting calls; ``connect`` is the chance to use a given value.
@@ -142,10 +159,17 @@ class Placer:
         open_names = [name for name in record.inputs if self._takes_values(record, name)]
         existing = self.builder.usable()
         if open_names and existing and self.random.random() < connect:
-            anchor = self.random.choice(open_names)
-            live = self._anchor(placement, anchor, existing, adapter)
-            if live is not None:
-                chosen[anchor] = live
+            if len(open_names) > 1:
+                open_names = self.random.sample(open_names, len(open_names))
+            for anchor in open_names[:ANCHORS]:
+                live = self._anchor(placement, anchor, existing, adapter)
+                if live is not None:
+                    chosen[anchor] = live
+                    break
+            else:
+                live = self._adapted(placement, open_names[0], existing, adapter)
+                if live is not None:
+                    chosen[open_names[0]] = live
         if not chosen:
             self._choose_sizes(placement)
         for name in record.inputs:
@@ -193,10 +217,16 @@ class Placer:
         """A value for the argument, binding the placement's sizes or shape to it if it can."""
         record = placement.record
         kind, writes = record.inputs[name], name in record.writes
-        looked_at = self.look(existing)
+        recipe = record.recipes[name]
+        looked_at = [
+            live
+            for live in self.look(existing)
+            if live.type.dtype is kind.dtype and self.usable(record.op, live, writes)
+        ]
+        if len(looked_at) > 1 and recipe["draw"] in ("uniform", "integers") and name not in record.index:
+            # Those in the argument's domain first, which need no adapting call.
+            looked_at.sort(key=lambda live: not within(live, recipe))
         for live in looked_at:
-            if live.type.dtype is not kind.dtype or not self.usable(record.op, live, writes):
-                continue
             if record.pointwise and live.type.rank <= 5:
                 placement.shape = live.type.shape
             else:
@@ -208,8 +238,15 @@ class Placer:
             if fitted is not None:
                 return fitted
             placement.shape, placement.sizes = None, {}
+        return None
+
+    def _adapted(self, placement: Placement, name: str, existing: list[Live], adapter: Adapter) -> Live | None:
+        """As ``_anchor``, with adapting calls; seldom, since programs should not consist of them."""
         if adapter.budget < 1 or self.random.random() < FRESH:
             return None
+        record = placement.record
+        kind, writes = record.inputs[name], name in record.writes
+        looked_at = self.look(existing)
         # Another shape is closer than another element type.
         looked_at.sort(key=lambda live: live.type.dtype is not kind.dtype)
         for live in looked_at[:3]:
@@ -228,15 +265,17 @@ class Placer:
         return None
 
     def look(self, existing: list[Live]) -> list[Live]:
-        """Some values in random order: unused ones rather first, which would be loose ends, and those of one element
-        rather last, which make more of their kind."""
+        """Some values in random order: those of the rank that is wanted first, unused ones rather first, which would be
+        loose ends, then what calls made, and those of one element rather last, which make more of their kind."""
         random, count = self.random.random, len(existing)
-        ordered: tuple[list[Live], ...] = ([], [], [], [])
+        ordered: tuple[list[Live], ...] = ([], [], [], [], [], [], [], [])
+        other = None if self.parity is None else 1 - self.parity
         for _ in range(min(LOOKED_AT, count)):
             live = existing[int(random() * count)]
             single = live.type.elements < 2 and random() < 0.9
-            ordered[2 * single + (live.uses > 0 and random() < 0.6)].append(live)
-        return [*ordered[0], *ordered[1], *ordered[2], *ordered[3]]
+            used = live.uses > 0 and random() < (0.6 if live.recipe is None else 0.9)
+            ordered[4 * single + 2 * (live.type.rank % 2 == other) + used].append(live)
+        return list(chain.from_iterable(ordered))
 
     def usable(self, op: str, live: Live, writes: bool) -> bool:
         """Whether an operator may take a value, and write it if it ``writes``."""
@@ -252,7 +291,7 @@ class Placer:
     def _choose_sizes(self, placement: Placement) -> None:
         record = placement.record
         if record.pointwise and self.random.random() < 0.7:
-            placement.shape = random_shape(self.random, self.options, self.mode)
+            placement.shape = random_shape(self.random, self.options, self.mode, self.parity)
             return
         for size in record.free:
             zero = size in record.zero
@@ -276,7 +315,7 @@ class Placer:
                         fitted = adapter.restrict(live, recipe)
                         if fitted is not None:
                             return fitted
-            if others and adapter.budget and not writes and self.random.random() < 0.3:
+            if others and adapter.budget and not writes and self.random.random() < ADAPTED:
                 live = self.random.choice(others)
                 fitted = adapter.fit(live, kind.dtype, kind.shape, recipe)
                 if fitted is not None:
@@ -303,9 +342,10 @@ class Placer:
         if live is None or not writes or self.usable(op, live, True):
             return live
         # The operator writes its argument and this input must not be written: it gets a copy.
-        if "torch.Tensor.clone" not in self.allowed:
+        clones = [op for op in CLONES if op in self.allowed]
+        if not clones:
             return None
-        copies = self.builder.apply("torch.Tensor.clone", (Ref(live.name),))
+        copies = self.builder.apply(self.random.choice(clones), (Ref(live.name),))
         return copies[0] if copies else None
 
 

@@ -148,17 +148,31 @@ _INPUTS = re.compile(rb'\b(x[0-9]+): \\"([a-z]+[0-9]*)\[')
 _USES = re.compile(rb"\bx[0-9]+\b")
 # a dimension of 0 in a type, behind "[" or ", " and in front of "]" or ","
 _EMPTY = re.compile(rb'\\"[a-z]+[0-9]*\[(?:[0-9]+, )*0[\],]')
+# the types of the inputs
+_TAKEN = re.compile(rb'\bx[0-9]+: \\"([a-z]+[0-9]*)\[([0-9, ]*)\]')
 # the type of the first value that the call assigns
 _FIRST = re.compile(rb'\bv[0-9]+: \\"([a-z]+[0-9]*)\[([0-9, ]*)\]')
+# the same for a tensor of one element
+_ONE = re.compile(rb'\bv0: \\"[a-z]+[0-9]*\[(?:1, )*1?\]')
 # an input whose type has other sizes than 1
 _SEVERAL = re.compile(rb'\bx[0-9]+: \\"[a-z]+[0-9]*\[(?:1, )*(?:[02-9]|1[0-9])')
+
+
+#: Of a value of any rank, in ``Entry.fits``.
+ANY_RANK = -1
+
+
+def rank_of(shape: bytes) -> int:
+    """How many dimensions a shape as in ``2, 3`` has."""
+    return shape.count(b",") + bool(shape)
 
 
 class Entry:
     """A line of the file: what is needed to choose it is read off at once, the record parsed when asked for."""
 
     __slots__ = (
-        "_line", "_makes", "_operands", "_record", "dtypes", "empty", "exact", "pointwise", "single", "writes",
+        "_line", "_makes", "_operands", "_record", "_takes",
+        "dtypes", "empty", "exact", "pointwise", "reduces", "single", "writes",
     )  # fmt: skip
 
     def __init__(self, line: bytes):
@@ -166,6 +180,7 @@ class Entry:
         self._record: Record | None = None
         self._operands: str | None = None
         self._makes: tuple[str, int] | None = None
+        self._takes: frozenset[tuple[str, int]] | None = None
         #: element types of the inputs and outputs
         self.dtypes = tuple(dict.fromkeys(name.decode() for name in _DTYPES.findall(line)))
         self.exact = b'"exact": true' in line
@@ -177,6 +192,8 @@ class Entry:
         self.empty = _EMPTY.search(line) is not None
         #: whether no input has more than one element
         self.single = _SEVERAL.search(line) is None
+        #: whether its first output has one element, while an input has several
+        self.reduces = not (self.single or self.pointwise) and _ONE.search(line) is not None
 
     @property
     def length(self) -> int:
@@ -193,6 +210,14 @@ class Entry:
             self._operands = ",".join(dict.fromkeys(types[name].decode() for name in _USES.findall(call)))
         return self._operands
 
+    def fits(self, kinds: Collection[tuple[str, int]]) -> bool:
+        """As ``placing.Entry.fits``."""
+        if self._takes is None:
+            found = _TAKEN.findall(self._line)
+            types = [(name.decode(), ANY_RANK if self.pointwise else rank_of(shape)) for name, shape in found]
+            self._takes = frozenset(types)
+        return any(kind in self._takes for kind in kinds)
+
     def place(self, placer: Placer, budget: int) -> list[Live] | None:
         """As ``placing.Choice.place``."""
         return placer.place(self.record, budget)
@@ -205,7 +230,7 @@ class Entry:
             found = None if b'"dynamic": true' in self._line else _FIRST.search(self._line)
             self._makes = ("", 0)
             if found is not None:
-                self._makes = (found[1].decode(), found[2].count(b",") + bool(found[2]))
+                self._makes = (found[1].decode(), rank_of(found[2]))
         return self._makes == (kind.dtype.name, kind.rank)
 
     def in_front(self, placer: Placer, kind: TensorType) -> list[Live] | None:

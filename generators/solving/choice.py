@@ -51,6 +51,11 @@ class RuleChoice:
         """Whether the call writes an argument, as its name or a flag tells."""
         return self.partial.writes
 
+    @property
+    def reduces(self) -> bool:
+        """As ``placing.Choice.reduces``."""
+        return self.partial.reduces
+
     def makes(self, kind: TensorType) -> bool:
         """As ``placing.Choice.makes``."""
         rule = self.partial.rule

@@ -18,8 +18,10 @@ from .choice import RuleChoice
 from .domains import Domains
 from .sampler import Numbers, Sampler
 
-# How often another combination is drawn when none of its element types is there yet.
-_AGAIN = 5
+# How often another combination is drawn when no value fits the first.
+_AGAIN = 4
+# Weights of partial operators on tensors of one element, and of reductions to one (as in ``pool``).
+_SINGLE, _REDUCING = 0.3, 0.4
 
 
 class Partial:
@@ -34,6 +36,12 @@ class Partial:
         flagged = ("inplace", True) in rule.structure.kwargs
         self.writes = flagged or (last.endswith("_") and not last.endswith("__"))
         self._sampler: Sampler | None = None
+        ranks = [hole.rank for hole in rule.structure.tensors]
+        #: whether all tensors have one element
+        self.single = not any(ranks)
+        shapes = rule.cases[0].shapes
+        #: whether the first output has one element, while a tensor may have several
+        self.reduces = not self.single and len(rule.cases) == 1 and bool(shapes) and shapes[0] == ()
 
     @property
     def sampler(self) -> Sampler:
@@ -44,6 +52,10 @@ class Partial:
             valid = [row for row in known if self.rule.valid(row)]
             self._sampler = Sampler(self.rule, valid)
         return self._sampler
+
+
+def _weight(partial: Partial) -> float:
+    return _SINGLE if partial.single else _REDUCING if partial.reduces else 1.0
 
 
 class RuleOperator:
@@ -62,18 +74,24 @@ class RuleOperator:
                 sums.append(weight / (1.0 + 3.0 * (len(set(types)) - 1) * (len(types) > 1)))
             if kept:
                 self.entries.append((partial, kept, list(accumulate(sums))))
+        self._sums = list(accumulate([_weight(partial) for partial, _, _ in self.entries]))
 
-    def choice(self, random: Random, dtypes: Collection[str] = ()) -> RuleChoice | None:
-        """A partial operator, each as likely, with element types by their weights, preferably with some of ``dtypes``;
-        None if the weights leave nothing."""
+    def choice(self, random: Random, kinds: Collection[tuple[str, int]] = ()) -> RuleChoice | None:
+        """A partial operator, those of one element less likely, with element types by their weights, preferably such
+        as ``kinds`` (as in ``placing.Entry.fits``) fit; None if the weights leave nothing."""
         if not self.entries:
             return None
-        partial, combinations, sums = self.entries[int(random.random() * len(self.entries))]
-        for _ in range(1 + (_AGAIN if dtypes else 0)):
+        first: RuleChoice | None = None
+        for _ in range(1 + (_AGAIN if kinds else 0)):
+            place = bisect_left(self._sums, random.random() * self._sums[-1], 0, len(self._sums) - 1)
+            partial, combinations, sums = self.entries[place]
             types = combinations[bisect_left(sums, random.random() * sums[-1], 0, len(sums) - 1)]
-            if not dtypes or any(name in dtypes for name in types):
+            fits = any((dtype, hole.rank) in kinds for dtype, hole in zip(types, partial.rule.structure.tensors))
+            if fits or first is None:
+                first = RuleChoice(partial, types)
+            if fits or not kinds:
                 break
-        return RuleChoice(partial, types)
+        return first
 
 
 class RuleSource:

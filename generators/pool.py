@@ -1,0 +1,148 @@
+"""Which operator comes next, and how it is called: the operators that options leave, each in its turn.
+
+Operators drawn at random come again within few programs while others wait for long. Here the programs of a seed go
+through all operators in rounds, each round in another order; program ``index`` begins where ``index - 1`` would end
+with as many operators as a program can have. So a program still depends on its seed and index alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from itertools import accumulate, count
+from random import Random
+from typing import NamedTuple
+from zlib import crc32
+
+from .options import Options
+from .placing import Choice, Entry, Source
+from .solving.source import RuleOperator, RuleSource
+
+# How often another record of an operator is drawn when no value fits the first.
+AGAIN = 4
+# How often of these it is one near the first, most likely of the same element types, and how near.
+NEAR, REACH = 3, 0.12
+# PyTorch's samples are fond of tensors without elements; a program in which everything is empty tests little.
+EMPTY = 0.1
+# So they are of tensors of one element, and of reductions to one.
+SINGLE = 0.3
+REDUCING = 0.4
+# Orders of rounds that are kept: programs are asked for in order, or nearly so.
+_KEPT = 4
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+class Turn(NamedTuple):
+    """An operator's turn: where among its records to look first (``Pool.choice``), and whether for values of even (0)
+    or odd (1) rank. From round to round both differ, so that an operator is called in ways that it was not yet."""
+
+    op: str
+    at: float
+    parity: int
+
+
+class Pool:
+    """The operators that one choice of options and ``only`` leaves, with their weights."""
+
+    def __init__(
+        self, source: Source, rules: RuleSource | None, options: Options, only: frozenset[str] | None, exact: bool
+    ):
+        self.options = options
+        # Operators named with their operands' element types are restricted to these.
+        self._calls = only or frozenset()
+        admitted = None if only is None else {name.partition("(")[0] for name in only}
+        names = [op for op in source.operators if options.admits(op) and (admitted is None or op in admitted)]
+        self.allowed = frozenset(names)
+        self._entries: dict[str, tuple[list[Entry], list[float]]] = {}
+        self._ruled: dict[str, RuleOperator] = {}
+        self._source, self._rules, self._exact = source, rules, exact
+        alone = rules is not None and options.rules >= 1
+        self.names = [op for op in names if options.weight(op) > 0 and (not alone or rules is None or op in rules)]
+        self._weights = {op: options.weight(op) for op in self.names}
+        self._uneven = len(set(self._weights.values())) > 1
+        self._sums = list(accumulate(self._weights.values()))
+        self._rounds: dict[tuple[int, int], list[str]] = {}
+
+    def operator(self, random: Random) -> str:
+        """Any operator, by the weights."""
+        return self.names[_pick(random, self._sums)]
+
+    def turns(self, seed: int, index: int, attempt: int = 0) -> Iterator[Turn]:
+        """The operators whose turn it is in a program, without end: as often as their weights say, evenly spread. A
+        further ``attempt`` has other ones."""
+        size = len(self.names)
+        for turn in count(index * self.options.max_nodes + attempt * size):
+            number, place = divmod(turn, size)
+            op = self._round(seed, number)[place]
+            begin = crc32(f"{seed} {op}".encode())
+            # Any multiples of the golden ratio, cut to their fractions, are evenly spread.
+            yield Turn(op, (begin / 2**32 + number * _GOLDEN) % 1, (begin + number) % 2)
+
+    def _round(self, seed: int, number: int) -> list[str]:
+        """The order of a round: as many operators as there are, each once where all weigh the same."""
+        found = self._rounds.get((seed, number))
+        if found is None:
+            random = Random(f"{seed}/round {number}")
+            found = random.sample(self.names, len(self.names))
+            if self._uneven:
+                sums = list(accumulate([self._weights[op] for op in found]))
+                step = sums[-1] / len(found)
+                found = [found[bisect_left(sums, (place + 0.5) * step)] for place in range(len(found))]
+                random.shuffle(found)
+            while len(self._rounds) >= _KEPT:
+                del self._rounds[next(iter(self._rounds))]
+            self._rounds[seed, number] = found
+        return found
+
+    def choice(
+        self, op: str, random: Random, kinds: Collection[tuple[str, int]] = (), at: float | None = None
+    ) -> Choice | None:
+        """A way to call an operator, by the weights of its element types; preferably one that ``kinds`` (as in
+        ``placing.Entry.fits``) fit, since a program should be more than casts and loose ends. ``at``: the place among
+        the records, from 0 to 1, where the choice begins; records of the same element types are neighbours."""
+        share = self.options.rules
+        if self._rules is not None and op in self._rules and random.random() < share:
+            ruled = self._ruled.get(op)
+            if ruled is None:
+                ruled = self._ruled[op] = self._rules.operator(op, self.options.dtypes, self._calls_of(op), self._exact)
+            made = ruled.choice(random, kinds)
+            if made is not None or share >= 1:
+                return made
+        found = self._entries.get(op)
+        if found is None:
+            entries = [entry for entry in self._source.entries(op) if entry.exact or not self._exact]
+            entries.sort(key=lambda entry: tuple(entry.dtypes))
+            calls = self._calls_of(op)
+            if calls:
+                entries = [entry for entry in entries if f"{op}({entry.operands})" in calls]
+            found = self._entries[op] = (entries, list(accumulate(map(self._weight, entries))))
+        entries, sums = found
+        if not entries or not sums[-1]:
+            return None
+        chosen = entries[_pick(random, sums) if at is None else _at(at, sums)]
+        if kinds and not chosen.fits(kinds):
+            for turn in range(AGAIN):
+                near = at is not None and turn < NEAR
+                other = entries[_at((at or 0) + random.uniform(-REACH, REACH), sums) if near else _pick(random, sums)]
+                if other.fits(kinds):
+                    return other
+        return chosen
+
+    def _calls_of(self, op: str) -> frozenset[str]:
+        """The calls that the operator is restricted to; none: it is not."""
+        return frozenset() if op in self._calls else self._calls
+
+    def _weight(self, entry: Entry) -> float:
+        # A record is as likely as its rarest element type.
+        weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
+        if entry.empty:
+            return weight * EMPTY
+        return weight * SINGLE if entry.single else weight * REDUCING if entry.reduces else weight
+
+
+def _at(place: float, sums: Sequence[float]) -> int:
+    return bisect_left(sums, place % 1 * sums[-1], 0, len(sums) - 1)
+
+
+def _pick(random: Random, sums: Sequence[float]) -> int:
+    return bisect_left(sums, random.random() * sums[-1], 0, len(sums) - 1)
