@@ -114,6 +114,23 @@ def test_many_operators(cases):
     assert len({op for case in cases for op in case.graph.operators}) >= 600
 
 
+def test_few_outputs_are_of_one_element(cases):
+    sizes = [value.known.elements for case in cases for node in case.graph.nodes for value in node.outputs]
+    assert 0.01 < sizes.count(1) / len(sizes) <= 0.15
+
+
+def test_calls_differ_in_operators_element_types_and_ranks(records):
+    generator = Generator(Options(min_nodes=10, max_nodes=10), records)
+    graphs = [generator.case(3, index).graph for index in range(100)]
+    seen = Counter()
+    for graph in graphs:
+        for node in graph.nodes:
+            kinds = [graph.values[name].known for name in node.uses]
+            seen[node.op, *(f"{kind.dtype}/{kind.rank}" for kind in kinds)] += 1
+    assert seen.total() == 1000
+    assert len(seen) >= 920
+
+
 def test_every_kind_of_input_and_shape_occurs(cases):
     seen: Counter[str] = Counter()
     for case in cases:
