@@ -17,7 +17,7 @@ Recipe = Mapping[str, Any]
 
 # Bits of a fresh input's seed: what a seed begins with is remembered (``recipes.generator``), and it is not the seed
 # alone that makes inputs differ.
-_SEED_BITS = 12
+_SEED_BITS = 10
 
 # Kinds whose elements belong together: a value from elsewhere does not replace them.
 WHOLE = frozenset({"values", "permutation", "definite", "constant"})
