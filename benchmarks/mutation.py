@@ -102,8 +102,9 @@ def measure_graphs(count: int, seed: int) -> dict:
     from benchmarks.generation import rerun
     from misfold.generators.generator import Generator
     from misfold.generators.records import RecordBase
-    from misfold.mutators.graphs import GRAPH_MUTATORS, changed
+    from misfold.mutators.graphs.mutate import changed
     from misfold.mutators.graphs.signatures import Signatures
+    from misfold.mutators.graphs.table import GRAPH_MUTATORS
 
     torch.set_num_threads(1)
     generator, signatures = Generator(), Signatures(RecordBase.load())

@@ -20,7 +20,7 @@ from misfold.fuzz.campaign import Servers, find_targets
 from misfold.fuzz.examine import REFERENCE, Examination, Examiner
 from misfold.fuzz.kernels.campaign import MAKING, find_kernel_targets
 from misfold.fuzz.kernels.examine import KernelExaminer
-from misfold.mutators.graphs import mutate_graph
+from misfold.mutators.graphs.mutate import mutate_graph
 from misfold.mutators.kernels import mutate
 from misfold.programs.errors import TargetError
 from misfold.programs.kernel import KernelCase

@@ -22,10 +22,6 @@ from misfold.targets.outcome import Outcome
 from misfold.targets.running import run_case
 from misfold.targets.torch_values import make_inputs
 
-#: The services' names for ``Slot.call``.
-GRAPHS = "misfold.corpus.judging:serve"
-KERNELS = "misfold.corpus.judging:serve_kernel"
-
 
 def warm_up() -> None:
     """Import torch and what evaluating the reference needs; once, in the fork server."""

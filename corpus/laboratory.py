@@ -21,12 +21,13 @@ from misfold.targets.kernels import running as kernel_running
 from misfold.targets.outcome import FAILURES, Failure, Outcome
 from misfold.targets.running import outcome_of
 
-from . import judging
 from .entries import Entry
 
 #: A first compile in a fork server is paid before any case; a case of a regression corpus is reduced, and small.
 SECONDS = 60.0
 _JUDGE = "judge"
+# By name, for workers: judging imports torch, and whoever only asks for it must not.
+_WARM_UP, _GRAPHS, _KERNELS = (f"misfold.corpus.judging:{name}" for name in ("warm_up", "serve", "serve_kernel"))
 #: The target whose outcome is itself what outcomes are compared with.
 _EAGER = "eager"
 
@@ -119,11 +120,11 @@ class Laboratory:
             # Nothing is there to compare it with, and what ends a process needs no comparison.
             failure = outcome.failure or Failure(outcome.kind, "")
             return Verdict("proved", outcome.kind, f"{failure.type}: {failure.message}"[:300])
-        self._server(_JUDGE, "misfold.corpus.judging:warm_up", {})
+        self._server(_JUDGE, _WARM_UP, {})
         request = {
             "case": entry.case.text, "outcome": outcome.pack(), "target": target.name, "pipeline": pipeline.to_data()
         }  # fmt: skip
-        answer = self._slot(_JUDGE).call(judging.KERNELS if entry.kernel else judging.GRAPHS, request, self.seconds)
+        answer = self._slot(_JUDGE).call(_KERNELS if entry.kernel else _GRAPHS, request, self.seconds)
         if answer.data is None:
             death = answer.death
             what = "it died" if death is None else f"{death.type}: {death.message}"

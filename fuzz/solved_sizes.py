@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from random import Random
 from typing import Any
 
+import torch
+
 from misfold.generators.rules import RuleBase
 from misfold.generators.solving.resolving import resized
+from misfold.generators.undefined import first_undefined
 from misfold.oracles.reference import evaluate
 from misfold.oracles.state import resizing
 from misfold.programs.bounds import check
-from misfold.programs.case import parse_case
+from misfold.programs.case import Case, parse_case
 from misfold.programs.errors import MisfoldError
 from misfold.targets.eager import Eager
 from misfold.targets.running import run_case
@@ -52,6 +56,8 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
         if made.text in texts:
             continue
         texts.add(made.text)
+        if not _defined(made):
+            continue
         eager = run_case(Eager(), made)
         if eager.kind != "values":
             continue
@@ -61,3 +67,13 @@ def serve(request: dict[str, Any]) -> dict[str, Any]:
             found.append({"text": made.text, "how": how, "eager": eager.to_data(), "reference": expected.to_data()})
     rest = resizing.serve({**request, "most": most - len(found)})["cases"] if len(found) < most else []
     return {"cases": found + [item for item in rest if item["text"] not in texts]}
+
+
+def _defined(case: Case) -> bool:
+    """Whether eager takes a case, and no call of it would write where it must not."""
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return first_undefined(case) is None
+    except Exception:  # whatever eager raises
+        return False

@@ -9,6 +9,8 @@ They are no test of a compiler, since any answer to them is right:
 - writing to memory whose elements overlap, or while another argument reads it;
 - sequences that have to be sorted and are not;
 - a sum of products that is larger than the tensor it is added to in place (torch 2.13 writes beyond its end);
+- weights and statistics of native_batch_norm that are not one for each channel, labels of ctc_loss that are no class
+  (torch 2.13 does not check either, and reads and writes beyond the end);
 - least squares by LAPACK's gelsy, whose pivots torch does not initialise.
 """
 
@@ -19,6 +21,7 @@ from functools import cache
 
 import torch
 
+from misfold.oracles.calls import NoReference, make_calls
 from misfold.oracles.operands import (
     DIVISION,
     SCATTER,
@@ -28,12 +31,16 @@ from misfold.oracles.operands import (
     divides_lowest,
     fits,
     has_lowest,
+    labels_outside,
     scatters_twice,
     shifts_too_far,
+    statistics_misfit,
 )
 from misfold.programs.aliasing import written_arguments
 from misfold.programs.arguments import Argument, Ref, Symbol
+from misfold.programs.case import Case
 from misfold.programs.graph import Node
+from misfold.targets.torch_values import make_inputs
 
 from .calling import NAMES, TORCH_DTYPES, Tensors, overlaps
 
@@ -78,6 +85,10 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
         return "the smallest integer by -1"
     if last == "addbmm_" and _overflows(node, values):
         return "a result larger than the tensor that it is written to"
+    if last == "native_batch_norm" and statistics_misfit(node, values):
+        return "statistics or weights of another length than there are channels"
+    if last == "ctc_loss" and labels_outside(node, values):
+        return "a label that is no class"
     if _POLYNOMIAL.search(last) and _exceeds(argument(node, 1, "n"), values):
         return "a degree that takes forever"
     if last == "lstsq" and node.kwargs.get("driver") in (None, "gelsy"):
@@ -97,12 +108,31 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
     return None
 
 
+def first_undefined(case: Case) -> str | None:
+    """The first call of a program that is undefined with the case's inputs, and why; None if there is none. Calls are
+    made one by one, so that none is made that would write out of bounds.
+
+    Raises:
+        Exception: whatever a call raises that eager refuses.
+    """
+    values: dict[str, torch.Tensor] = {
+        value.name: tensor.detach() for value, tensor in zip(case.graph.inputs, make_inputs(case), strict=True)
+    }
+    for node, call in zip(case.graph.nodes, make_calls(case.graph), strict=True):
+        if reason := undefined(node, values):
+            return f"{node.op}: {reason}"
+        if isinstance(call, NoReference):
+            raise call
+        values.update(zip((value.name for value in node.outputs), call(values), strict=False))
+    return None
+
+
 @cache
 def _may_be_undefined(last: str) -> bool:
     """Whether some call of an operator that writes nothing may be undefined, other than by a type among its
     arguments."""
     plain = last.rstrip("_")
-    named = _CONVERSION | _DIVISORS | _SORTED.keys() | {"lstsq"}
+    named = _CONVERSION | _DIVISORS | _SORTED.keys() | {"ctc_loss", "lstsq", "native_batch_norm"}
     return plain in named | DIVISION | SHIFT | SCATTER.keys() or _POLYNOMIAL.search(last) is not None
 
 

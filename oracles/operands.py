@@ -116,3 +116,28 @@ def _repeats(indices: Sequence[torch.Tensor], source: torch.Tensor, positions: i
     for item, size in zip(indices, source.shape):
         flat = flat * size + torch.remainder(item.long(), max(size, 1))
     return bool(flat.unique().numel() != flat.numel())
+
+
+def labels_outside(node: Node, values: Tensors) -> bool:
+    """Whether a call of ctc_loss has a label that is no class: torch reads past the end of the scores then, without a
+    check."""
+    scores, labels = argument(node, 0, "log_probs"), argument(node, 1, "targets")
+    if not isinstance(scores, Ref) or not isinstance(labels, Ref):
+        return False
+    found = values[labels.name]
+    return found.numel() > 0 and not bool(((found >= 0) & (found < values[scores.name].shape[-1])).all())
+
+
+#: Of native_batch_norm: what has an element for each channel.
+_PER_CHANNEL = ("weight", "bias", "running_mean", "running_var")
+
+
+def statistics_misfit(node: Node, values: Tensors) -> bool:
+    """Whether weights or statistics of a call of native_batch_norm have another length than there are channels: torch
+    reads and writes past their ends then, without a check."""
+    given = argument(node, 0, "input")
+    if not isinstance(given, Ref) or values[given.name].dim() < 2:
+        return False
+    channels = values[given.name].shape[1]
+    others = (argument(node, position, name) for position, name in enumerate(_PER_CHANNEL, 1))
+    return any(isinstance(one, Ref) and values[one.name].numel() != channels for one in others)

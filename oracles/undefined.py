@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 
-from misfold.programs.arguments import Ref
 from misfold.programs.graph import Node
 
 from .calls import Tensors
@@ -19,8 +18,10 @@ from .operands import (
     fits,
     has_lowest,
     is_integer,
+    labels_outside,
     scatters_twice,
     shifts_too_far,
+    statistics_misfit,
 )
 
 _NEGATION = frozenset("abs absolute neg negative".split())
@@ -45,24 +46,10 @@ def undefined(node: Node, inputs: Tensors, results: Sequence[torch.Tensor]) -> s
         signed = [item for item in operands if is_integer(item) and item.dtype.is_signed and item.numel()]
         if any(bool((item < 0).any()) for item in signed[1:]):
             return "an integer to a negative power"
-    if name == "ctc_loss" and _labels_outside(node, inputs):
+    if name == "ctc_loss" and labels_outside(node, inputs):
         return "a label that is no class"
-    if name == "native_batch_norm" and _statistics_misfit(node, inputs):
+    if name == "native_batch_norm" and statistics_misfit(node, inputs):
         return "statistics or weights of another length than there are channels"
     if name in SCATTER and scatters_twice(node, name, inputs):
         return "two elements for one place"
     return None
-
-
-def _labels_outside(node: Node, inputs: Tensors) -> bool:
-    # torch reads past the end of the scores without a check: ctc_loss(log_probs, targets, ...)
-    if len(node.args) < 2 or not isinstance(node.args[0], Ref) or not isinstance(node.args[1], Ref):
-        return False
-    scores, labels = inputs[node.args[0].name], inputs[node.args[1].name]
-    return labels.numel() > 0 and not bool(((labels >= 0) & (labels < scores.shape[-1])).all())
-
-
-def _statistics_misfit(node: Node, inputs: Tensors) -> bool:
-    # torch reads and writes past their ends without a check: native_batch_norm(x, weight, bias, mean, variance, ...)
-    given = [inputs[item.name] for item in node.args[:5] if isinstance(item, Ref)]
-    return bool(given) and given[0].dim() > 1 and any(item.numel() != given[0].shape[1] for item in given[1:])

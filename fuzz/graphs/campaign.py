@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from misfold.mutators.graphs import GRAPH_MUTATORS
+from misfold.mutators.graphs.names import GENERAL
 from misfold.targets.isolation.limits import Limits
 
 from ..campaign import Runner, Servers
@@ -21,9 +21,6 @@ from .evolving import Space
 from .lane import GraphLane
 
 MAKING = "misfold.fuzz.graphs.produce:warm_up"
-#: Mutators that know what compilers take apart: layouts, sizes around vectors, views, types, what works in place. The
-#: others change any program.
-SPECIFIC = frozenset({"change-form", "change-layout", "change-size", "change-type", "insert-view"})
 
 
 class GraphRunner(Runner):
@@ -40,8 +37,7 @@ class GraphRunner(Runner):
         self.joint = any(sources.values()) or not loop.guided
         if not self.joint:
             return
-        mutators = {name: name not in SPECIFIC for name in GRAPH_MUTATORS}
-        self.scheduler = Scheduler(self.settings.seed, loop, self.settings.targets, mutators, self.cases_before)
+        self.scheduler = Scheduler(self.settings.seed, loop, self.settings.targets, GENERAL, self.cases_before)
         self.spaces = {name: Space.of(target.pipelines()) for name, target in self.targets.items()}
         self.credit = Credit()
         entries, learnt = rows.load(self.store, self.campaign)

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from misfold.generators.options import Options
-from misfold.mutators.graphs import Scope, mutate_graph, prepare
+from misfold.mutators.graphs.mutate import Scope, mutate_graph, prepare
 from misfold.programs.case import Case, parse_case
 from misfold.programs.operators import operator_names
 

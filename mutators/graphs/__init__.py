@@ -1,7 +1,4 @@
-"""Mutators of graphs of tensor operators: each result has been run by eager while it was made."""
+"""Mutators of graphs of tensor operators: each result has been run by eager while it was made.
 
-from .mutate import Scope, changed, mutate_graph, prepare
-from .mutator import GraphMutator
-from .table import GRAPH_MUTATORS
-
-__all__ = ["GRAPH_MUTATORS", "GraphMutator", "Scope", "changed", "mutate_graph", "prepare"]
+``names`` says which there are without importing a framework; ``table`` holds them, ``mutate`` applies them.
+"""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from misfold.generators.undefined import undefined
+from misfold.generators.undefined import first_undefined, undefined
+from misfold.programs.case import parse_case
 from misfold.programs.parser import parse_graph
 
 INT32_MIN = -(2**31)
@@ -117,3 +118,30 @@ def test_a_sum_of_products_fits_where_it_is_added_in_place():
     assert why("a.addbmm_(b, c)", a=torch.zeros(2, 7), **factors) is None
     for shape in ((), (7,), (1, 7)):
         assert "larger" in str(why("a.addbmm_(b, c)", a=torch.zeros(shape), **factors))
+
+
+def test_statistics_of_each_channel():
+    call = "torch.native_batch_norm(x, w, None, m, v, True, 0.1, 1e-5)"
+    fitting = {"w": torch.ones(3), "m": torch.zeros(3), "v": torch.ones(3)}
+    assert why(call, x=torch.ones(2, 3), **fitting) is None
+    for name in fitting:
+        assert "channels" in str(why(call, x=torch.ones(2, 3), **(fitting | {name: torch.ones(2)})))
+
+
+def test_labels_are_classes():
+    call = "torch.nn.functional.ctc_loss(scores, labels, (4,), (2,))"
+    scores = torch.zeros(4, 1, 3)
+    assert why(call, scores=scores, labels=ints(1, 2).reshape(1, 2)) is None
+    assert why(call, scores=scores, labels=ints(1, 3).reshape(1, 2)) == "a label that is no class"
+
+
+def test_a_program_stops_before_what_it_must_not_call():
+    text = (
+        '# misfold case, version 1\n\ndef program(x0: "float32[2, 3]", x1: "float32[4]", x2: "float32[3]"):\n'
+        "    v0 = torch.relu(x0)\n"
+        "    v1, v2, v3 = torch.native_batch_norm(v0, None, None, x1, x2, True, 0.1, 1e-05)\n    return (v1,)\n\n"
+        'INPUTS = {"x0": {"draw": "normal", "seed": 1}, "x1": {"draw": "normal", "seed": 2}, '
+        '"x2": {"draw": "normal", "seed": 3}}\n'
+    )
+    assert "native_batch_norm" in str(first_undefined(parse_case(text)))
+    assert first_undefined(parse_case(text.replace('x1: "float32[4]"', 'x1: "float32[3]"'))) is None

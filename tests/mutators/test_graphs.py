@@ -14,8 +14,10 @@ torch = pytest.importorskip("torch")
 from misfold.generators.calling import type_of  # noqa: E402
 from misfold.generators.generator import Generator, Options  # noqa: E402
 from misfold.generators.records import RecordBase  # noqa: E402
-from misfold.mutators.graphs import GRAPH_MUTATORS, changed, mutate_graph  # noqa: E402
+from misfold.mutators.graphs.mutate import changed, mutate_graph  # noqa: E402
+from misfold.mutators.graphs.names import GENERAL  # noqa: E402
 from misfold.mutators.graphs.signatures import Signatures, structure  # noqa: E402
+from misfold.mutators.graphs.table import GRAPH_MUTATORS  # noqa: E402
 from misfold.programs.bounds import check  # noqa: E402
 from misfold.programs.case import Case, parse_case  # noqa: E402
 from misfold.programs.operators import is_operator  # noqa: E402
@@ -82,6 +84,10 @@ def test_mutants_run(cases, signatures):
 @pytest.mark.slow
 def test_many_mutants_run(cases, signatures):
     check_mutants(cases, 1000, signatures)
+
+
+def test_names_are_known_without_a_framework():
+    assert list(GENERAL) == list(GRAPH_MUTATORS)
 
 
 @pytest.mark.parametrize("name", list(GRAPH_MUTATORS))
