@@ -19,6 +19,7 @@ from .calls import Call, NoReference, make_calls, widen
 from .exactness import exact_result
 from .layout import layout_agrees
 from .noise import ROUNDOFF, Noise, accumulation
+from .poles import SAMPLED, at_poles, has_poles
 from .rounding import NONE, SMALL, Rounding, amount, rounding
 from .steps import Steps
 from .undefined import undefined
@@ -148,6 +149,7 @@ class Worlds:
         if reason is not None:
             return False, reason, None
         steps = Steps(node, self, own, before, results)
+        around = {use: self.margin(use) for use in node.uses} if has_poles(node) else None
         viewing = may_be_view(node)
         shares = bool(written) or (viewing and _shares(results, own.values()))
         unshared = viewing and not shares
@@ -175,6 +177,7 @@ class Worlds:
             operands_exact = all(self.facts[use].exact for use in node.uses)
             small = any(use in self.small for use in node.uses)
             errors = rounding(node, call, own, before, results, operands_exact, small)
+        poles = None if around is None else at_poles(node, own, around, results, wide)
         for index, env in enumerate(self.samples):
             view = steps.operands(index, env, written)
             if errors.inputs:
@@ -193,6 +196,8 @@ class Worlds:
                     reason = reason or f"the shape of {node.op}'s result depends on rounding"
                 if errors.outputs and _is_float(item) and (written or not shares):
                     self._disturb(index, item, position, errors, results)
+            if poles is not None:
+                sample[0].data.masked_fill_(poles, SAMPLED[index])
             if not exact:
                 for use in written:
                     if _is_float(env[use]) and not any(_storage(env[use]) == _storage(item) for item in sample):
