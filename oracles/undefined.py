@@ -24,6 +24,8 @@ from .operands import (
     statistics_misfit,
 )
 
+#: Their last result says which matrices they failed on; what is in the others is not defined then.
+_FACTORISING = frozenset("cholesky_ex inv_ex ldl_factor_ex solve_ex".split())
 _NEGATION = frozenset("abs absolute neg negative".split())
 
 
@@ -46,6 +48,8 @@ def undefined(node: Node, inputs: Tensors, results: Sequence[torch.Tensor]) -> s
         signed = [item for item in operands if is_integer(item) and item.dtype.is_signed and item.numel()]
         if any(bool((item < 0).any()) for item in signed[1:]):
             return "an integer to a negative power"
+    if name in _FACTORISING and results and is_integer(results[-1]) and bool((results[-1] != 0).any()):
+        return "a matrix that cannot be factorised"
     if name == "ctc_loss" and labels_outside(node, inputs):
         return "a label that is no class"
     if name == "native_batch_norm" and statistics_misfit(node, inputs):

@@ -16,8 +16,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.ir import Graph, Node, Value
 
-from .imported import Computed, Constant, Imported, Input, Mutation, Output, Part, Passed, View
-from .importer import Importer, returned
+from .imported import Check, Computed, Constant, Imported, Input, Mutation, Output, Part, Passed, View
+from .importer import Importer, Token, returned
 from .layout import has_own_places, strides_of
 from .tensor import Tensor
 
@@ -38,6 +38,8 @@ def import_exported(program: ExportedProgram) -> Imported:
         if spec.kind is InputKind.USER_INPUT:
             importer.user_input(node, position)
             position += 1
+        elif spec.kind is InputKind.TOKEN:
+            importer.token(node)
         elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
             name = str(spec.target)
             tensor = program.state_dict[name] if name in program.state_dict else program.constants[name]
@@ -53,6 +55,8 @@ def import_exported(program: ExportedProgram) -> Imported:
     values = returned(importer.importer.run(program.graph, program.graph_module))
     importer.written_inputs()
     for spec, node, value in zip(signature.output_specs, nodes, values, strict=True):
+        if spec.kind is OutputKind.TOKEN:
+            continue
         if spec.kind in (OutputKind.USER_OUTPUT, OutputKind.LOSS_OUTPUT):
             importer.result(node, value)
         elif spec.kind is OutputKind.USER_INPUT_MUTATION:
@@ -77,7 +81,10 @@ def import_fx(module: GraphModule, example_inputs: Sequence[Any]) -> Imported:
     importer = _Program("fx")
     placeholders = [node for node in module.graph.nodes if node.op == "placeholder"]
     for position, (node, example) in enumerate(zip(placeholders, example_inputs, strict=True)):
-        importer.user_input(node, position, example)
+        if _is_token(node):
+            importer.token(node)
+        else:
+            importer.user_input(node, position, example)
     nodes = _output_nodes(module)
     values = returned(importer.importer.run(module.graph, module))
     importer.written_inputs()
@@ -90,6 +97,14 @@ def import_fx(module: GraphModule, example_inputs: Sequence[Any]) -> Imported:
 def _output_nodes(module: GraphModule) -> Sequence[Any]:
     (output,) = (node for node in module.graph.nodes if node.op == "output")
     return returned(output.args[0])
+
+
+def _is_token(placeholder: FxNode) -> bool:
+    """Whether an input orders effects: AOTAutograd passes None there."""
+    users = list(placeholder.users)
+    return bool(users) and all(
+        user.target is torch.ops.higher_order.with_effects and user.args[0] is placeholder for user in users
+    )
 
 
 class _Program:
@@ -119,6 +134,10 @@ class _Program:
         else:
             self.importer.environment[node] = value
 
+    def token(self, node: FxNode) -> None:
+        """An input without a value."""
+        self.importer.environment[node] = Token()
+
     def held_tensor(self, node: FxNode, name: str, tensor: torch.Tensor, constant: bool) -> None:
         """A parameter, a buffer, or a constant, which may become part of the graph."""
         if constant:
@@ -145,7 +164,9 @@ class _Program:
         )
 
     def result(self, node: Any, value: Any) -> None:
-        if not isinstance(value, Tensor):
+        if isinstance(value, Token):
+            self.outputs.append(Constant(None))
+        elif not isinstance(value, Tensor):
             if not isinstance(value, int | float | bool | str | None):
                 raise Unsupported(f"a result of type {type(value).__name__}")
             self.outputs.append(Constant(value))
@@ -211,8 +232,13 @@ class _Program:
             self.inputs[name] = Input(name, bound=tensor)
         builder = self.importer.builder
         inputs = [self.inputs[value.name] for value in builder.inputs]
+        checks = []
+        for info, name, is_matrix in self.importer.checks:
+            checks.append(Check(len(self.values), name, is_matrix))
+            self.values.append(info.value)
+            self.strides.append(None)
         graph = _with_strides(builder.finish(self.values), self.strides)
-        return Imported(graph, tuple(inputs), tuple(self.outputs), tuple(self.mutations))
+        return Imported(graph, tuple(inputs), tuple(self.outputs), tuple(self.mutations), tuple(checks))
 
 
 def _lies_within(node: FxNode, owner: FxNode) -> bool:

@@ -40,12 +40,15 @@ class Executable:
         Raises:
             TypeError: an argument is not a tensor of the dtype and shape that the program was compiled for.
             AssertionFailed, OutOfBounds: the compiled code found an index out of range.
+            torch.linalg.LinAlgError: a matrix has no factorisation, as eager says.
         """
         inputs = self._tensors(arguments)
         # copies live until the call is over
         laid = [_as_laid_out(tensor, strides) for tensor, (_, _, _, strides) in zip(inputs, self._inputs)]
         outputs = [torch.empty_strided(shape, strides, dtype=dtype) for shape, strides, dtype in self._outputs]
         self._compiled.call_pointers([tensor.data_ptr() for tensor in (*laid, *outputs)])
+        for check in self._imported.checks:
+            torch.ops.aten._linalg_check_errors(outputs[check.output], check.name, is_matrix=check.is_matrix)
         results = tuple([self._result(output, inputs, outputs) for output in self._imported.outputs])
         with torch.no_grad():
             for mutation in self._imported.mutations:

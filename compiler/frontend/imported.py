@@ -86,6 +86,16 @@ class Mutation:
 
 
 @dataclass(frozen=True)
+class Check:
+    """After the call, elements of output ``output`` other than zero are an error: what LAPACK's ``info`` says of the
+    function ``name``, of one matrix or of a batch."""
+
+    output: int
+    name: str
+    is_matrix: bool
+
+
+@dataclass(frozen=True)
 class Imported:
     """``inputs`` are parallel to ``graph.inputs``: first those that the caller passes, then the bound ones. ``outputs``
     are the program's results in order; ``graph.outputs`` are counted by ``output``."""
@@ -94,3 +104,4 @@ class Imported:
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     mutations: tuple[Mutation, ...]
+    checks: tuple[Check, ...] = ()

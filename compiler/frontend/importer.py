@@ -29,6 +29,10 @@ _ABOUT_MEMORY = ("device", "layout", "pin_memory", "memory_format", "non_blockin
 _NO_EFFECT = ("aten._assert_tensor_metadata.default", "aten.sym_constrain_range_for_size.default")
 
 
+class Token:
+    """What orders operators that have effects, as a value: nothing that is computed."""
+
+
 class Importer:
     """Builds one graph. ``environment`` holds what each FX node stands for: a ``Tensor``, a sequence of these, None or
     a Python number."""
@@ -40,6 +44,8 @@ class Importer:
         self.bound: dict[str, torch.Tensor] = {}
         #: New values of inputs that the graph writes with ``copy_``: (written node, its new value).
         self.written: list[tuple[FxNode, Any]] = []
+        #: What must be zero: (LAPACK's info, the function's name, whether it is of one matrix).
+        self.checks: list[tuple[Tensor, str, bool]] = []
 
     # -------------------------------------------------------------------------------------------------------- inputs
 
@@ -100,6 +106,8 @@ class Importer:
             sequence, position = (self._argument(argument) for argument in node.args)
             return sequence[position]
         name = str(target)
+        if target is torch.ops.higher_order.with_effects:
+            return self._effect(node)
         if name in _NO_EFFECT:
             return None
         if target is torch.ops.aten.copy_.default:
@@ -116,6 +124,15 @@ class Importer:
             raise Unsupported("writes its operand", name)
         return self._convert(node, name, expected)
 
+    def _effect(self, node: FxNode) -> Any:
+        """An operator that is called for its effect: a new token, and what the operator returns."""
+        _, target, *arguments = node.args
+        if target is not torch.ops.aten._linalg_check_errors.default:
+            raise Unsupported("is called for an effect", str(target))
+        info, name = arguments
+        self.checks.append((self._argument(info), str(name), bool(node.kwargs["is_matrix"])))
+        return [Token(), None]
+
     def _convert(self, node: FxNode, name: str, expected: Any) -> Any:
         conversion = conversions().get(name.removeprefix("aten."))
         results = expected if isinstance(expected, list | tuple) else [expected]
@@ -130,7 +147,9 @@ class Importer:
                 keywords = {
                     key: self._argument(value) for key, value in node.kwargs.items() if key not in _ABOUT_MEMORY
                 }
-                made = conversion(Context(name, self.builder, results, _used(node)), *arguments, **keywords)
+                context = Context(name, self.builder, results, _used(node))
+                made = conversion(context, *arguments, **keywords)
+                self.checks += context.checks
         except IllTyped as error:
             raise Unsupported(str(error), name) from error
         except Unsupported as error:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
-from misfold.compiler.dtypes import I64, DType
+from misfold.compiler.dtypes import I32, I64, DType
 from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.builder import Builder
 
@@ -59,6 +59,8 @@ class Context:
     """
 
     def __init__(self, operator: str, builder: Builder, results: Sequence[Any], used: Collection[int] = (0,)):
+        #: Values that must be zero when the program has run: LAPACK's ``info``, whose it is, whether of one matrix.
+        self.checks: list[tuple[Tensor, str, bool]] = []
         self.operator = operator
         self.builder = builder
         self.results = results
@@ -73,6 +75,10 @@ class Context:
     def unsupported(self, reason: str) -> Unsupported:
         """The error to raise where a call cannot be converted."""
         return Unsupported(reason, self.operator)
+
+    def check(self, info: Tensor, name: str, is_matrix: bool) -> None:
+        """Have the program fail as eager does in the function ``name`` where an element of ``info`` is not zero."""
+        self.checks.append((info.cast(I32), name, is_matrix))
 
     @property
     def dtype(self) -> DType:

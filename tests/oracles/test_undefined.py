@@ -50,6 +50,15 @@ def test_operands_decide(call: str, bad: dict[str, torch.Tensor], good: dict[str
     assert why(call, result, **good) is None
 
 
+@pytest.mark.parametrize("function", ["torch.linalg.inv_ex", "torch.linalg.cholesky_ex"])
+def test_what_lapack_failed_on_is_undefined(function: str) -> None:
+    text = f'def program(x: "float32[2, 2]"):\n    v0, v1 = {function}(x)\n    return v0, v1\n'
+    (node,) = parse_graph(text).nodes
+    call = getattr(torch.linalg, function.rpartition(".")[2])
+    for matrix, expected in ((torch.zeros(2, 2), True), (torch.eye(2), False)):
+        assert (undefined(node, {"x": matrix}, list(call(matrix))) is not None) == expected
+
+
 def test_arguments_may_be_given_by_keyword() -> None:
     values = {"x": torch.zeros(3), "y": ints(1, 1).long(), "z": torch.ones(2)}
     assert why("torch.scatter(x, dim=0, index=y, src=z)", **values)
