@@ -248,8 +248,3 @@ def _euclid_steps(dtype: DType) -> int:
 def heaviside(c: Context, x: Tensor, values: Tensor) -> Tensor:
     x, values = c.operands(x, values, dtype=U8 if c.dtype.is_bool else c.dtype)
     return x.equals(0).where(values, (x > 0).where(1, x.full(0)))
-
-
-@aten("nextafter.default")
-def nextafter(c: Context, a: Tensor, b: Tensor) -> Tensor:
-    raise c.unsupported("the graph IR cannot look at the bits of a float")

@@ -136,6 +136,31 @@ def log_ndtr(c: Context, x: Tensor) -> Tensor:
     return (x < -20).where(far, (x > 5).where((t.one("erfc") * -0.5).one("log1p"), near))
 
 
+@aten("special_ndtri.default", "prims.ndtri.default")
+def ndtri(c: Context, p: Tensor) -> Tensor:
+    """Where the normal distribution reaches p: a rational start (Abramowitz and Stegun, 26.2.23), then Halley's steps.
+
+    They start with four digits and triple them. The middle is solved for p - 1/2, which keeps its digits beside zero,
+    the tails for the smaller of p and 1 - p.
+    """
+    p = p.cast(F64)
+    middle = (p - 0.5).abs() < 0.3
+    tail = (p < 0.5).where(p, 1 - p)
+    t = ((tail.log()) * -2).sqrt()
+    top, bottom = polynomial(t, (0.010328, 0.802853, 2.515517)), polynomial(t, (0.001308, 0.189269, 1.432788, 1.0))
+    z = t - top / bottom
+    for _ in range(2):
+        scaled = z * math.sqrt(0.5)
+        # how far the upper tail beyond z is from the wanted one
+        off = middle.where(tail - 0.5 + scaled.one("erf") * 0.5, tail - scaled.one("erfc") * 0.5)
+        step = off * math.sqrt(2 * math.pi) * (z.square() * 0.5).exp()
+        z = z - step / (1 + step * z * 0.5)
+    found = (p < 0.5).where(-z, z)
+    inside = (p > 0) & (p < 1)
+    ends = p.equals(0).where(-math.inf, p.equals(1).where(math.inf, p.full(math.nan)))
+    return inside.where(found, ends)
+
+
 @aten("i0.default", "special_i0.default", "special_i0e.default", "special_modified_bessel_i0.default")
 @aten("special_i1.default", "special_i1e.default", "special_modified_bessel_i1.default")
 def modified_bessel(c: Context, x: Tensor) -> Tensor:

@@ -188,6 +188,24 @@ case("special_zeta", (p(4) + 1.2, p(4)))
 case("special_zeta.self_scalar", (2.5, p(4)))
 case("special_zeta.other_scalar", (p(4) + 1.2, 1.5))
 case("mvlgamma special_multigammaln", (p(4) + 2, 3))
+CHANCES = torch.tensor([0.0, 1e-40, 1e-6, 0.01, 0.3, 0.49999, 0.5, 0.7, 0.9, 0.9999, 1.0, 2.0, -1.0, math.nan])
+case(
+    "special_ndtri prims.ndtri.default",
+    (CHANCES,),
+    (CHANCES.double(),),
+    (torch.tensor([1e-300, 0.5 + 1e-12]).double(),),
+)
+POINTS = torch.tensor([0.0, 0.3, -0.7, 0.999, 1.0, -1.0, 1.2, -1.2])
+for _kind in "tuvw":
+    for _name in (f"special_chebyshev_polynomial_{_kind}", f"special_shifted_chebyshev_polynomial_{_kind}"):
+        case(_name, *((POINTS, torch.tensor([degree])) for degree in (-1, 0, 1, 2, 7, 23)))
+        case(_name, (POINTS.double(), torch.tensor([30])), (POINTS, torch.tensor([2.7])), (POINTS, torch.tensor([25])))
+        case(f"{_name}.x_scalar", (0.3, torch.tensor([3, 4])))
+        case(f"{_name}.n_scalar", (POINTS, 5))
+case(
+    "nextafter", (SPECIAL, torch.zeros(14)), (SPECIAL, -SPECIAL), (SPECIAL.to(H), torch.full((14,), math.inf, dtype=H))
+)
+case("frexp.Tensor prims.frexp.default", (SPECIAL[SPECIAL.isfinite()],), (t(5, dtype=H),), (t(5).double() * 1e-310,))
 
 # ------------------------------------------------------------------------------------------------- creation and casts
 

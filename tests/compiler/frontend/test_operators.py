@@ -28,7 +28,7 @@ OPEN = {
 
 #: Overloads whose conversion only says why there is none.
 REFUSED = {name for name, conversion in conversions().items() if conversion.__module__.endswith("randomness")}
-REFUSED = {*REFUSED, "nextafter.default", "equal.default"} - set(CASES)
+REFUSED = {*REFUSED, "equal.default"} - set(CASES)
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
@@ -51,7 +51,6 @@ def test_cases_are_of_conversions():
     [
         ("bernoulli.default", (t(3),), {}, "aten.bernoulli.default: random numbers"),
         ("native_dropout.default", (t(3), 0.5, True), {}, "random numbers"),
-        ("nextafter.default", (t(3), t(3)), {}, "bits of a float"),
         ("view.dtype", (t(3), torch.int32), {}, "bits of an element"),
         ("index_put.default", (t(3), [t(3, dtype=torch.bool), None][:1], t(2)), {}, "depends on data"),
         ("as_strided.default", (t(4, 4)[:, :2], [2], [3]), {}, "outside of the tensor|gaps"),
