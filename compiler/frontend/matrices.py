@@ -16,8 +16,8 @@ from .registry import Context
 from .tensor import Tensor
 from .types import dtype_of
 
-#: Compiling takes time in proportion to the columns; at these it is about a second.
-MAX_COLUMNS = 16
+#: Compiling takes time in proportion to the columns; at these it is a second or two.
+MAX_COLUMNS = 32
 
 
 def batched(x: Tensor) -> Tensor:

@@ -129,3 +129,11 @@ for _name, _x in zip(("upsample_linear1d", "upsample_bilinear2d", "upsample_tril
         case(every(_name, "vec"), (_x, _sizes, _corners, None), (_x, None, _corners, [1.7] * len(_sizes)))
 case("native_dropout", (t(3), 0.0, True), (t(3), 0.5, False))
 case("dropout", (t(3), 0.5, False))
+for _padding in (0, 1, 2):
+    for _corners in (True, False):
+        for _mode in (0, 1):
+            case(
+                "grid_sampler_3d",
+                (t(2, 3, 3, 4, 5), t(2, 2, 3, 2, 3, low=-1.7, high=1.7), _mode, _padding, _corners),
+                (t(1, 1, 1, 2, 1), t(1, 2, 1, 2, 3, low=-5, high=5), _mode, _padding, _corners),
+            )
