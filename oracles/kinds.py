@@ -137,7 +137,7 @@ RANDOM = _words(
 #: Binned by a rounded quotient, factorised up to signs and order, or made of the bits: nothing is known of rounding.
 NO_BOUND = _words(
     """
-    eig eigh eigvals hash_tensor histogramdd lstsq matrix_rank svd
+    eig eigh eigvals hash_tensor histogramdd matrix_rank svd
     """
 )
 #: Counts by bins: the noisy samples cannot tell which elements may change their bin, the error analysis can.
@@ -149,6 +149,15 @@ def base_name(op: str) -> str:
     """``add`` of ``torch.Tensor.add_``: the last part without the mark of an in-place operator."""
     last = op.rpartition(".")[2]
     return last if last.startswith("__") else last.rstrip("_")
+
+
+def is_index(node: Node, position: int, count: int) -> bool:
+    """Whether a result of an operator in ``TIES``, of which it has ``count``, depends on the choice among equals.
+
+    Of two results the first is the elements themselves, whatever their type, but for a mode, which is a choice.
+    """
+    name = base_name(node.op)
+    return position == 1 or name == "mode" if count > 1 else name in ("argmax", "argmin", "argsort")
 
 
 def is_random(node: Node) -> bool:

@@ -245,12 +245,12 @@ class Worlds:
         self, node: Node, results: list[torch.Tensor], written: tuple[str, ...], exact: bool, reason: str | None,
         tied: str | None,
     ) -> None:  # fmt: skip
-        for value, item in zip(node.outputs, results, strict=False):
-            indices = not item.is_floating_point() and not item.is_complex()
+        for position, (value, item) in enumerate(zip(node.outputs, results, strict=False)):
+            indices = not _is_float(item) and kinds.is_index(node, position, len(results))
             why = reason or (tied if indices else None)
             self.facts[value.name] = Fact(exact and why is None, why, self._firm)
             self._names.setdefault(_storage(item), []).append(value.name)
-            if self.gradient and why and not indices:
+            if self.gradient and why and _is_float(item):
                 self.routed = self.routed or why
         for use in written:
             for name in self._names.get(_storage(self.program[use]), [use]):

@@ -127,19 +127,41 @@ def extreme_index(call: Applied) -> Shadow:
     return chosen(source, dim, index, call.own[0], 1.0 if call.name == "argmax" else -1.0)
 
 
-def separated(source: Shadow, dim: int) -> Tensor:
-    """Whether the elements along a dimension are all further apart than their errors, without that dimension."""
+def isolated(source: Shadow, dim: int) -> Tensor:
+    """Which elements are further from all others along a dimension than their errors: their rank is certain.
+
+    In rows with a NaN none is.
+    """
     value = source.wide()
+    error = torch.zeros_like(value) if source.error is None else source.error
     ordered, order = value.sort(dim)
+    low, high = (end.gather(dim, order) for end in (value - error, value + error))
     size = value.shape[dim]
-    gap = ordered.narrow(dim, 1, size - 1) - ordered.narrow(dim, 0, size - 1)
-    if source.error is None:
-        apart = gap > 0
-    else:
-        error = source.error.gather(dim, order)
-        apart = gap > error.narrow(dim, 1, size - 1) + error.narrow(dim, 0, size - 1)
-    whole_row: Tensor = apart.all(dim)
-    return whole_row
+    below, above = torch.full_like(ordered, -INF), torch.full_like(ordered, INF)
+    if size > 1:
+        below.narrow(dim, 1, size - 1).copy_(high.narrow(dim, 0, size - 1).cummax(dim).values)
+        above.narrow(dim, 0, size - 1).copy_(low.flip(dim).cummin(dim).values.flip(dim).narrow(dim, 1, size - 1))
+    # an infinity is apart from what is finite
+    apart = (
+        ((low > below) | (below == -INF)) & ((high < above) | (above == INF)) & ~value.isnan().any(dim, keepdim=True)
+    )
+    if size > 1:
+        # but not from another infinity
+        same = torch.zeros_like(apart)
+        equal = ordered.narrow(dim, 1, size - 1) == ordered.narrow(dim, 0, size - 1)
+        same.narrow(dim, 1, size - 1).logical_or_(equal)
+        same.narrow(dim, 0, size - 1).logical_or_(equal)
+        apart = apart & ~same
+    apart = apart & error.gather(dim, order).isfinite()
+    found: Tensor = torch.zeros_like(apart).scatter(dim, order, apart)
+    return found
+
+
+def certain(source: Shadow, dim: int, index: Tensor) -> Tensor:
+    """Which indices along a dimension are of elements that nothing competes with; ``index`` may have lost it."""
+    apart = isolated(source, dim)
+    wide = index if index.dim() == apart.dim() else index.unsqueeze(dim)
+    return apart.gather(dim, wide).reshape(index.shape)
 
 
 def _dim(call: Applied) -> int | None:
@@ -169,11 +191,7 @@ def ordered(call: Applied) -> list[Shadow]:
             if dim is None and source.value.numel() > 1:
                 decided = torch.zeros(found[at].shape, dtype=torch.bool)
         else:
-            row = separated(source, dim)
-            index = found[at].value
-            decided = (row if index.dim() == row.dim() and index.shape == row.shape else row.unsqueeze(dim)).expand(
-                index.shape
-            )
+            decided = certain(source, dim, found[at].value)
         if not bool(decided.all()):
             blank = torch.zeros(decided.shape, dtype=torch.float64)
             found[at] = Shadow(found[at].value, blank.where(decided, INF), found[at].dtype)
@@ -183,15 +201,21 @@ def ordered(call: Applied) -> list[Shadow]:
 @rule("max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d",
       "max_pool2d", "max_pool1d", "max_pool3d")  # fmt: skip
 def pooled(call: Applied) -> list[Shadow]:
-    """Maxima of windows; their indices are decided only if all elements differ by more than their errors."""
+    """Maxima of windows; the indices, within an image, are decided of elements that differ from all others there."""
     pairs = ends(call)
     found = [finish(value, error, own) for (value, error), own in zip(pairs, call.own)]
     if len(found) == 2:
         source = call.args[0]
+        dims = int(call.name[call.name.index("pool") + 4])
+        kept = source.value.shape[:-dims]
         flat = Shadow(
-            source.value.reshape(-1), None if source.error is None else source.error.reshape(-1), source.dtype
+            source.value.reshape(*kept, -1),
+            None if source.error is None else source.error.reshape(*kept, -1),
+            source.dtype,
         )
-        decided = flat.value.numel() < 2 or bool(separated(flat, 0))
-        if not decided:
-            found[1] = Shadow(found[1].value, torch.full(found[1].shape, INF, dtype=torch.float64), found[1].dtype)
+        index = found[1].value
+        decided = certain(flat, len(kept), index.reshape(*kept, -1)).reshape(index.shape)
+        if not bool(decided.all()):
+            blank = torch.zeros(index.shape, dtype=torch.float64)
+            found[1] = Shadow(index, blank.where(decided, INF), found[1].dtype)
     return found
