@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
-from elftools.elf.sections import NoteSection, SymbolTableSection
+from elftools.elf.sections import NoteSection
 from numpy.typing import NDArray
 
 Addresses = NDArray[np.uint64]
@@ -24,6 +24,11 @@ Addresses = NDArray[np.uint64]
 _TABLE_ENCODING = 0x3B
 #: R_X86_64_RELATIVE and R_X86_64_64: a pointer in data, to be set by the loader.
 _RELATIVE, _ABSOLUTE = 8, 1
+#: Elf64_Sym, and STT_FUNC among its types. elftools reads one symbol at a time, which takes a minute for libtorch_cpu.
+_SYMBOL = np.dtype(
+    [("name", "<u4"), ("info", "u1"), ("other", "u1"), ("section", "<u2"), ("value", "<u8"), ("size", "<u8")]
+)
+_FUNCTION = 2
 
 
 class LibraryError(Exception):
@@ -108,16 +113,19 @@ class Library:
     @cached_property
     def symbols(self) -> tuple[Addresses, list[str]]:
         """Addresses (sorted) and mangled names of the functions that the file names, exported ones or all."""
-        found: dict[int, str] = {}
-        with self.path.open("rb") as stream:
-            file = ELFFile(stream)
-            for name in (".dynsym", ".symtab"):
-                section = file.get_section_by_name(name)
-                for symbol in section.iter_symbols() if isinstance(section, SymbolTableSection) else ():
-                    if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_value"]:
-                        found.setdefault(symbol["st_value"], symbol.name)
-        addresses = sorted(found)
-        return np.array(addresses, np.uint64), [found[address] for address in addresses]
+        addresses, names = [np.zeros(0, np.uint64)], list[str]()
+        for table, strings in ((".dynsym", ".dynstr"), (".symtab", ".strtab")):
+            if table not in self._sections or strings not in self._sections:
+                continue
+            content = self.section(table)[1]
+            entries = np.ascontiguousarray(content[: len(content) // _SYMBOL.itemsize * _SYMBOL.itemsize]).view(_SYMBOL)
+            entries = entries[(entries["info"] & 0xF == _FUNCTION) & (entries["value"] != 0)]
+            addresses.append(entries["value"])
+            text = self.section(strings)[1].tobytes()
+            names += [text[at : text.index(b"\0", at)].decode(errors="replace") for at in entries["name"].tolist()]
+        # Of several names at one address the first counts.
+        unique, places = np.unique(np.concatenate(addresses), return_index=True)
+        return unique, [names[place] for place in places.tolist()]
 
     @cached_property
     def classes(self) -> dict[int, str]:

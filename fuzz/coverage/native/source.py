@@ -76,16 +76,26 @@ class NativeSource(Source):
         at = bisect.bisect_right(addresses, function) - 1
         if at < 0:
             return Place(self.region, f"{self.region}+{function:#x}")
-        name, distance = names[at], function - addresses[at]
+        # One at a time: demangling all the names of a library takes a minute.
+        name, distance = _readable(names[at]), function - addresses[at]
         # What no name is known of lies, as a rule, near its neighbours' source file.
         return Place(namespace_of(name), name if distance == 0 else f"near {name} +{distance:#x}")
 
     @cached_property
     def _names(self) -> tuple[list[int], list[str]]:
-        known = {address: f"{demangle(name)} (virtual)" for address, name in self._library.classes.items()}
-        known |= {int(address): demangle(name) for address, name in zip(*self._library.symbols)}
+        """Addresses in order, and the name at each as the library has it; virtual functions have their class's."""
+        known = {address: name + _VIRTUAL for address, name in self._library.classes.items()}
+        addresses, names = self._library.symbols
+        known |= zip(addresses.tolist(), names)
         ordered = sorted(known)
         return ordered, [known[address] for address in ordered]
+
+
+_VIRTUAL = " (virtual)"
+
+
+def _readable(name: str) -> str:
+    return demangle(name.removesuffix(_VIRTUAL)) + (_VIRTUAL if name.endswith(_VIRTUAL) else "")
 
 
 #: Places reached that belong to other sources than the one that asked.
