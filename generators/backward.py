@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from misfold.programs.recipes import generator as seeded
 from misfold.targets.torch_values import make_tensor
 
 from .building import Builder, Live
@@ -59,7 +60,13 @@ def _replay(old: Builder, new: Builder, target: Live, made: Live, written: bool)
         # Inputs that were written have to be made again.
         tensor = live.tensor
         if written:
-            tensor = make_tensor(live.recipe, live.type.shape, live.type.dtype.name, live.type.strides)
+            tensor = make_tensor(
+                live.recipe,
+                live.type.shape,
+                live.type.dtype.name,
+                live.type.strides,
+                seeded(live.recipe.get("seed", 0)),
+            )
         names[live.name] = new.adopt(tensor, live.type, live.recipe).name
 
     for node in old.nodes:

@@ -165,7 +165,7 @@ def convert(array, dtype):
     wanted = np.dtype("float32" if dtype == "bfloat16" else dtype)
     if array.dtype == wanted:
         return array
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" and wanted.kind != "f":
         return array.astype(wanted)
     with np.errstate(all="ignore"):
         return array.astype(wanted)

@@ -18,9 +18,11 @@ from misfold.programs.recipes import draw, generator, place
 from .outcome import TensorValue
 
 
-def make_tensor(recipe: Any, shape: Sequence[int], dtype: str, strides: Sequence[int] | None) -> torch.Tensor:
-    """The tensor that a recipe describes, with the given strides (None: contiguous)."""
-    array = draw(recipe, tuple(shape), dtype, generator(recipe.get("seed", 0)))
+def make_tensor(
+    recipe: Any, shape: Sequence[int], dtype: str, strides: Sequence[int] | None, random: Any = None
+) -> torch.Tensor:
+    """The tensor that a recipe describes, with the given strides (None: contiguous); ``random`` as for ``draw``."""
+    array = draw(recipe, tuple(shape), dtype, random)
     if strides is None:
         contiguous = array.flags.c_contiguous
         tensor = torch.from_numpy(array if contiguous else np.ascontiguousarray(array).reshape(array.shape))
@@ -43,7 +45,10 @@ def make_inputs(case: Case) -> list[torch.Tensor]:
     tensors = []
     for value in case.graph.inputs:
         kind = value.known
-        tensors.append(make_tensor(case.recipes[value.name], kind.shape, kind.dtype.name, kind.strides))
+        recipe = case.recipes[value.name]
+        # Not in make_tensor, whose source goes into exported scripts: there every seed is used once.
+        random = generator(recipe.get("seed", 0))
+        tensors.append(make_tensor(recipe, kind.shape, kind.dtype.name, kind.strides, random))
     return tensors
 
 

@@ -28,7 +28,7 @@ BRIEF = [*BASE, "--no-drafts"]
 
 
 # A hang costs its time limit for every run of it, and its script costs a minute: it has a test of its own.
-HANGING = ["--operators", "torch.log,torch.add", "--nodes", "1", "--count", "10"]
+HANGING = ["--operators", "torch.log,torch.add", "--nodes", "1", "--count", "30"]
 
 
 def command(*arguments: str) -> list[str]:
@@ -119,7 +119,7 @@ def test_every_bug_ends_with_a_blame_a_draft_and_a_regression_case(
 
 def test_what_the_budget_did_not_reach_is_taken_up_later(plugin: Path, tmp_path: Path) -> None:
     folder = tmp_path / "c"
-    arguments = ["--operators", "torch.nn.functional.relu", "--nodes", "1", "--count", "10"]
+    arguments = ["--operators", "torch.nn.functional.relu", "--nodes", "1", "--count", "30"]
     result = misfold("run", *BASE, *arguments, "--triage-time", "0s", "--folder", str(folder))
     assert result.returncode == 0, result.stderr
     assert f"misfold triage --folder {folder}" in result.stdout
