@@ -285,7 +285,10 @@ def campaign(settings: Settings, folder: Path, *, only_triage: bool = False) -> 
             runner.run(view.update)
         except KeyboardInterrupt:
             interrupted = True
-    summary(console, runner)
+    try:
+        summary(console, runner)
+    except KeyboardInterrupt:  # whoever asks for a second time does not want to read
+        interrupted = True
     if interrupted:
         raise typer.Exit(130)
 
