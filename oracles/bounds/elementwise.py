@@ -33,7 +33,12 @@ def _function(call: Applied) -> Callable[[Tensor], Tensor]:
 def slip(value: Tensor, source: Any, accuracy: Accuracy, dtype: torch.dtype) -> Tensor:
     """How far an implementation of a function may be off at given values."""
     error = value.abs() * (accuracy.relative * UNIT[dtype])
-    error += accuracy.absolute * UNIT[dtype] + UNDERFLOW[dtype]
+    absolute = accuracy.absolute * UNIT[dtype]
+    if accuracy.keeps_half:
+        error += (value.abs() * UNIT[dtype] ** 0.5).clamp(max=absolute)
+    else:
+        error += absolute
+    error += UNDERFLOW[dtype]
     if accuracy.scaled:
         error = error + source * (accuracy.scaled * UNIT[dtype])
     return error
