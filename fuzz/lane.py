@@ -36,10 +36,6 @@ class _Queue(Protocol[Item]):
     def popleft(self) -> Item: ...
 
 
-# Making is no target's work: a short limit for targets must not lose cases where the machine is busy.
-MAKING_SECONDS = 30.0
-
-
 @dataclass
 class Made:
     """A case as it came from the generator. Its reference is there once something had to be judged by it."""
@@ -129,20 +125,38 @@ class Lane(Triage):
             Stopped: the campaign is to stop; nothing but findings has been committed.
             StoreError: the store cannot be written.
         """
-        only = self._only(number)
         rows: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
         for part in parts_of(number, limit):
-            made, rows_of_part = self._make([{"index": index, "only": only} for index in part])
-            rows += rows_of_part
-            self.tally.count_cases(len(made), len(part) - len(made))
             due = self.due()
+            made, rows_of_part = self._part(number, part, due)
             for target in filter(due.__contains__, self.order(number)):
-                outcomes += self._target(target, made)
+                outcomes += self._target(target, [item for item in made if self._wanted(target, item)])
+            rows += self._ended(made, rows_of_part)
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
-        self._save_spent()
+        self._save()
         self.tally.spend("store", time.perf_counter() - start)
+
+    def _part(self, number: int, part: Sequence[int], due: frozenset[str]) -> tuple[list[Made], list[dict[str, Any]]]:
+        """The cases of a part of a block, which runs on the targets ``due``, and their rows."""
+        only = self._only(number)
+        made, rows = self._make([{"index": index, "only": only} for index in part])
+        self.tally.count_cases(len(made), len(part) - len(made))
+        return made, rows
+
+    def _wanted(self, target: str, item: Made) -> bool:
+        """Whether a case runs on a target at all."""
+        return True
+
+    def _ended(self, made: Sequence[Made], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of a part's cases once it has run on all targets."""
+        return rows
+
+    def _save(self) -> None:
+        """Keep what goes with a block that has been committed."""
+        spent, self._spent = self._spent, []
+        spending.save(self.store, self.campaign, spent)
 
     def order(self, number: int) -> tuple[str, ...]:
         """The targets in the order in which a block runs them: each comes first in turn, so that one that takes long
@@ -169,7 +183,7 @@ class Lane(Triage):
         self._check()
         start = time.perf_counter()
         request = {"seed": self.settings.seed, "plans": list(plans), "options": self._options}
-        seconds = max(self.settings.case_seconds, MAKING_SECONDS) * (1 + len(plans) / 5)
+        seconds = self.settings.making_seconds(len(plans))
         answer = self.examiner.call(REFERENCE, self.MAKE, request, seconds)
         if answer.data is None:
             if len(plans) == 1:
@@ -335,10 +349,6 @@ class Lane(Triage):
 
     def _ran(self, target: str, members: Sequence[Case], outcome: Outcome) -> None:
         """Called after each run of a case, which may be the merged one of several."""
-
-    def _save_spent(self) -> None:
-        spent, self._spent = self._spent, []
-        spending.save(self.store, self.campaign, spent)
 
     def _row(self, target: str, pipeline: str, item: Made, outcome: Outcome, verdict: str) -> dict[str, Any]:
         failure = outcome.failure

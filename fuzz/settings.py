@@ -12,6 +12,8 @@ from misfold.programs.errors import UsageError
 DEFAULT_TARGETS = ("inductor", "tvm", "onnxruntime", "misfold")
 #: Of campaigns of kernels.
 KERNEL_TARGETS = ("tvm", "misfold")
+#: Making is no target's work: a short limit for targets must not lose cases where the machine is busy. Seconds.
+MAKING_SECONDS = 30.0
 _DURATION = re.compile(
     r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII
 )
@@ -73,6 +75,10 @@ class Settings:
         "time", "count", "jobs", "case_seconds", "memory", "triage_share", "triage_time", "drafts", "coverage", "known",
         "relations", "even",
     )  # fmt: skip
+
+    def making_seconds(self, cases: int) -> float:
+        """The limit for making that many cases at once: that of one, and as much again for every five."""
+        return max(self.case_seconds, MAKING_SECONDS) * (1 + cases / 5)
 
     def to_data(self) -> dict[str, Any]:
         """As plain data."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,6 @@ from misfold.programs.errors import TargetError
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
 
-from ..blocks import parts_of
 from ..joint import rows as corpus_rows
 from ..joint.corpus import Entry
 from ..joint.scheduler import Plan, Scheduler
@@ -39,6 +37,7 @@ class GraphLane(Lane):
     def __init__(self, *parts: Any, scheduler: Scheduler, spaces: Mapping[str, Space], credit: Credit):
         super().__init__(*parts)
         self.scheduler, self.spaces, self.credit = scheduler, spaces, credit
+        self._kept: list[Entry] = []
         self._begin([])
 
     def _begin(self, plans: Sequence[tuple[int, Plan]]) -> None:
@@ -49,28 +48,24 @@ class GraphLane(Lane):
         self._earned: dict[int, dict[str, Points]] = {}
         self._valid: set[tuple[int, str]] = set()
 
-    def block(self, number: int, limit: int | None) -> None:
-        case_rows: list[dict[str, Any]] = []
-        outcomes: list[dict[str, Any]] = []
-        kept: list[Entry] = []
-        for part in parts_of(number, limit):
-            due = self.due()
-            # What is planned together does not learn from each other.
-            self._begin([(index, self.scheduler.plan(due)) for index in part])
-            made, rows_of_part = self._make([self._request(index, plan) for index, plan in self._plans.items()])
-            self._indices = {id(item.case): item.index for item in made}
-            how = [self._plans[item.index].what for item in made]
-            self.tally.count_cases(len(made), len(part) - len(made), how)
-            for target in filter(due.__contains__, self.order(number)):
-                outcomes += self._target(target, [item for item in made if self._wanted(target, item)])
-            kept += self._learn(made)
-            texts = {item.index: packed(self._complete(item).text) for item in made}
-            case_rows += [row | {"text": texts.get(row["index"])} for row in rows_of_part]
-        start = time.perf_counter()
-        self.store.finish_block(self.campaign, number, case_rows, outcomes)
-        self._save_spent()
+    def _part(self, number: int, part: Sequence[int], due: frozenset[str]) -> tuple[list[Made], list[dict[str, Any]]]:
+        # What is planned together does not learn from each other.
+        self._begin([(index, self.scheduler.plan(due)) for index in part])
+        made, rows = self._make([self._request(index, plan) for index, plan in self._plans.items()])
+        self._indices = {id(item.case): item.index for item in made}
+        how = [self._plans[item.index].what for item in made]
+        self.tally.count_cases(len(made), len(part) - len(made), how)
+        return made, rows
+
+    def _ended(self, made: Sequence[Made], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self._kept += self._learn(made)
+        texts = {item.index: packed(self._complete(item).text) for item in made}
+        return [row | {"text": texts.get(row["index"])} for row in rows]
+
+    def _save(self) -> None:
+        super()._save()
+        kept, self._kept = self._kept, []
         corpus_rows.save(self.store, self.campaign, kept, {"bandit": self.scheduler.bandit.to_data()})
-        self.tally.spend("store", time.perf_counter() - start)
 
     # -- making --------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from ..investigate import Investigator
 from ..joint import rows
 from ..joint.corpus import Entry
 from ..joint.scheduler import Plan, Scheduler
-from ..lane import MAKING_SECONDS, Stopped, Triage
+from ..lane import Stopped, Triage
 from ..pending import Pending
 from ..settings import Settings
 from ..store import Campaign, Store
@@ -121,7 +121,7 @@ class KernelLane(Triage):
         """What comes of plans for one kind of program; one that kills the worker is tried alone and then given up."""
         if not plans:
             return []
-        seconds = max(self.settings.case_seconds, MAKING_SECONDS) * (1 + len(plans) / 5)
+        seconds = self.settings.making_seconds(len(plans))
         server, service = (seeds.SERVER, seeds.MAKE) if script else (REFERENCE, MAKE)
         answer = self.examiner.call(server, service, {"plans": list(map(_request, plans))}, seconds)
         if answer.data is not None:
