@@ -80,7 +80,15 @@ def _valued(eager: Outcome, reference: Reference, outcome: Outcome, aliases: boo
         if difference is None:
             return
         named = oracle if difference.oracle == "values" else difference.oracle
-        verdict = Verdict(difference.kind, named, difference.explanation, name, difference.supports, difference.score)
+        verdict = Verdict(
+            difference.kind,
+            named,
+            difference.explanation,
+            name,
+            difference.supports,
+            difference.score,
+            difference.claim,
+        )
         if verdict.kind not in worst or verdict.score > worst[verdict.kind].score:
             worst[verdict.kind] = verdict
 

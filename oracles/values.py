@@ -10,6 +10,7 @@ from misfold.programs.dtypes import DTYPES
 from misfold.targets.outcome import TensorValue
 
 from .reference import Expected
+from .verdict import Claim
 
 #: How many times eager's own error, or the spread of four noisy samples, a target may be off. torch's own check of a
 #: compiled result against float64 (``torch._dynamo.utils.same``) allows 2 times eager's error, 3 for half types, in
@@ -33,13 +34,14 @@ NEGLIGIBLE = {"float16": 2.0**-22, "bfloat16": 2.0**-120, "float32": 2.0**-120, 
 
 @dataclass(frozen=True)
 class Difference:
-    """How one tensor differs: how surely, where first, by how many times what is allowed, and in words."""
+    """How one tensor differs: how surely, in words, by how many times what is allowed, and what proves it."""
 
     kind: str
     oracle: str
     explanation: str
     score: float = 0.0
     supports: str | None = None
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,11 @@ def _exact(name: str, eager: TensorValue, target: TensorValue) -> Comparison:
         "the arithmetic up to here is exact in any order, so that the bits must agree\n"
         "float64 supports eager"
     )
-    return Comparison(True, Difference("proved", "values", text, float("inf"), "eager"))
+    return Comparison(True, Difference("proved", "values", text, float("inf"), "eager", _bits(left, at)))
+
+
+def _bits(eager: np.ndarray, at: tuple[int, ...]) -> Claim:
+    return Claim(at, eager[at].item(), 0.0)
 
 
 def _decided(name: str, expected: Expected, eager: TensorValue, target: TensorValue) -> Comparison:
@@ -106,7 +112,7 @@ def _decided(name: str, expected: Expected, eager: TensorValue, target: TensorVa
                 "no error within the bounds of its operands changes these elements\n"
                 "float64 supports eager"
             )
-            return Comparison(True, Difference("proved", "values", text, float("inf"), "eager"))
+            return Comparison(True, Difference("proved", "values", text, float("inf"), "eager", _bits(left, at)))
     mask = expected.mask()
     if not mask.any():
         if bound is not None and (bound == 0).any():
@@ -153,7 +159,8 @@ def _outside(
         f"target {error[at]:.3g}, eager {abs(left[at] - reference[at]):.3g}\n"
         "float64 supports eager"
     )
-    return Difference("proved", "values", text, float(score), "eager")
+    claim = Claim(at, float(reference[at]), float(bound[at]))
+    return Difference("proved", "values", text, float(score), "eager", claim)
 
 
 def _rounded(name: str, expected: Expected, eager: TensorValue, target: TensorValue) -> Comparison:

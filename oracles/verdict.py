@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 #: ``proved``: wrong by a sound argument. ``suspect``: far beyond what honest rounding explains; wants more evidence.
 #: ``undecided``: nothing can be said, and the explanation says why.
 VERDICTS = ("ok", "proved", "suspect", "undecided")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What proves a value wrong: in any honest evaluation element ``at`` of an output is within ``bound`` of ``value``.
+
+    A ``bound`` of 0 asks for eager's very bits, zeros of either sign being equal and ``value`` being eager's.
+    """
+
+    at: tuple[int, ...]
+    value: float
+    bound: float
+
+    def to_data(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self) | {"at": list(self.at)}
+
+    @staticmethod
+    def from_data(data: Mapping[str, Any]) -> Claim:
+        """Inverse of ``to_data``."""
+        return Claim(tuple(data["at"]), data["value"], data["bound"])
 
 
 @dataclass(frozen=True)
@@ -17,7 +40,8 @@ class Verdict:
     ``outputs`` (their number), ``aliasing``, ``strides``, ``mutation``, ``values``, ``gradients``, ``nonfinite``,
     ``nondeterminism``; for ``ok`` and ``undecided`` what was looked at last. ``explanation`` has at most three lines.
     ``output`` is ``out0``, ``grad1`` or ``x2``. ``supports`` is the side that float64 supports, ``"eager"`` or
-    ``"target"``, where values were compared. ``score`` is how many times the allowed error was exceeded.
+    ``"target"``, where values were compared. ``score`` is how many times the allowed error was exceeded. ``claim`` is
+    what a proof rests on that a number in ``output`` is wrong.
     """
 
     kind: str
@@ -26,6 +50,7 @@ class Verdict:
     output: str | None = None
     supports: str | None = None
     score: float = 0.0
+    claim: Claim | None = None
 
     @property
     def bad(self) -> bool:

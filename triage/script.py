@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from misfold.oracles.verdict import Claim, Verdict
 from misfold.programs import recipes
 from misfold.programs.arguments import Argument, Symbol, map_leaves
 from misfold.programs.case import Case, print_literal
@@ -25,6 +26,9 @@ from misfold.targets.protocol import Target
 # Seconds that a script gives the program: importing two frameworks and a first cold compile take up to 30 s on a slow
 # machine; what takes longer hangs.
 LIMIT = 60
+
+# What scripts call the outputs of verdicts.
+_PARTS = {"out": "out", "grad": "gradient", "x": "input"}
 
 _LOW = {"torch.float16", "torch.bfloat16", "torch.float32"}
 _CASTS = {f"torch.Tensor.{name}" for name in ("half", "bfloat16", "float")}
@@ -59,12 +63,19 @@ def _sources(*functions: Callable[..., Any]) -> str:
 
 
 def export_script(
-    case: Case, target: Target, pipeline: Pipeline | None = None, *, heading: str = "", exact: bool | None = None
+    case: Case,
+    target: Target,
+    pipeline: Pipeline | None = None,
+    *,
+    heading: str = "",
+    exact: bool | None = None,
+    claim: tuple[str, Claim] | None = None,
 ) -> str:
     """A script that runs the case eagerly and through the target, prints expected against actual and a verdict.
 
     Exit status: 1 if the target fails, 0 if not. ``heading`` becomes the script's docstring. ``exact`` says that any
-    differing bit is wrong (by default what the case says).
+    differing bit is wrong (by default what the case says). ``claim``: what is proved of an element of an output, as
+    ``claim_of`` has it, which may be finer than what the script can find out by itself.
     """
     from misfold.targets import torch_values
 
@@ -111,7 +122,7 @@ PIPELINE = {print_literal(pipeline.name)}
 {print_graph(case.graph)}
 
 {wide}
-
+{_stated(claim)}
 # name: ((element type, shape, strides or None), recipe)
 INPUTS = {{
 {rows}}}
@@ -166,7 +177,7 @@ def main():
     ):
         for index, (one, other, reference) in enumerate(zip(left, right, truth)):
             failed |= differs(f"{{what}}{{index}}", one, other, reference, {exact})
-    for index, (one, other) in enumerate(zip(actual, again)):
+{_CHECKED if claim else ""}    for index, (one, other) in enumerate(zip(actual, again)):
         if one.shape != other.shape or not torch.equal(torch.nan_to_num(one), torch.nan_to_num(other)):
             print(f"out{{index}} differs from run to run")
             failed = True
@@ -181,6 +192,34 @@ def main():
 if __name__ == "__main__":
     sys.exit(main() if "--child" in sys.argv else in_child({LIMIT}))
 '''
+
+
+def claim_of(verdict: Verdict) -> tuple[str, Claim] | None:
+    """What a verdict proves of an element, and of which output; None where it rests on something else."""
+    return None if verdict.claim is None or verdict.output is None else (verdict.output, verdict.claim)
+
+
+_CHECKED = """            if CLAIM[0] == f"{what}{index}":
+                failed |= claim_broken(CLAIM, one, other)
+"""
+
+
+def _stated(claim: tuple[str, Claim] | None) -> str:
+    """The claim as a script has it, and what checks it; nothing if there is none."""
+    if claim is None:
+        return ""
+    from . import standalone
+
+    name, element = claim
+    part = name.rstrip("0123456789")
+    row = [_PARTS[part] + name.removeprefix(part), element.at, element.value, element.bound]
+    return f"""
+# What is proved: output, element, value, and how far from it any honest evaluation may be.
+CLAIM = {print_literal(row)}
+
+
+{_sources(standalone.claim_broken)}
+"""
 
 
 def _python(kind: list[Any]) -> str:

@@ -73,6 +73,31 @@ def differs(name, expected, actual, reference, exact):
     return True
 
 
+def claim_broken(claim, expected, actual):
+    """Whether ``actual`` breaks what is proved of one element of an output; prints how.
+
+    ``claim``: (name of the output, element, value, bound). No honest evaluation, in whatever order, fusion or precision
+    of intermediate results, is further from ``value`` than ``bound``; with a bound of 0 it gives eager's very bits.
+    """
+    name, where, value, bound = claim
+    where = tuple(where)
+    if expected is None or actual is None or expected.shape != actual.shape or expected.dtype != actual.dtype:
+        return False  # which has been said
+    eager, compiled = expected[where].item(), actual[where].item()
+    if bound == 0:
+        fine = compiled == eager or (compiled != compiled and eager != eager)
+        said = "the arithmetic up to here is exact in any order: the bits must agree"
+    else:
+        fine = abs(compiled - value) <= bound
+        said = f"float64  {value!r}: no honest evaluation is off by more than {bound:.3g}"
+    if not fine:
+        print(f"{name}{list(where)}: proved wrong")
+        print(f"    eager    {eager!r}")
+        print(f"    compiled {compiled!r}")
+        print(f"    {said}")
+    return not fine
+
+
 def layout_differs(expected, actual, expected_names, actual_names):
     """Whether returned tensors share storage otherwise, or have other strides, than in eager; prints why."""
     found = False

@@ -124,7 +124,7 @@ def _programs(what: str, folder: Path | None, seed: int) -> list[tuple[Any, list
         case = parse_case(text or "", "standard input")
         check_bounds(case)
     else:
-        case, _ = load(what, folder, False)
+        case = load(what, folder, False).case
     from misfold.targets.misfold import graphs_of
     from misfold.targets.torch_values import make_inputs
 

@@ -169,7 +169,7 @@ def add(
 def _case_of(what: str, folder: Path | None) -> tuple[AnyCase, str]:
     """A case and one line about it."""
     kernel = kernel_of(what, folder, full=False)
-    case: AnyCase = kernel[0] if kernel is not None else load(what, folder, full=False)[0]
+    case: AnyCase = kernel[0] if kernel is not None else load(what, folder, full=False).case
     if is_file_name(what):
         return case, str(case.about.get("title", Path(what).name))
     store = open_store(folder)

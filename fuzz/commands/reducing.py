@@ -120,7 +120,7 @@ def _session(
 ) -> Iterator[tuple[list[Examiner], Examination, Any]]:
     """Workers, the case's failure, and how often it shows."""
     kernel = kernel_of(what, folder, full)
-    case: Any = kernel[0] if kernel is not None else load(what, folder, full)[0]
+    case: Any = kernel[0] if kernel is not None else load(what, folder, full).case
     named = list(case.pipelines)
     if target is None:
         if not named and not is_file_name(what):

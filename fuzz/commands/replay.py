@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from misfold.oracles.verdict import Claim
 from misfold.programs.bounds import check as check_bounds
 from misfold.programs.case import Case, parse_case
 from misfold.programs.errors import TargetError, UsageError
@@ -38,8 +39,17 @@ def register(app: typer.Typer) -> None:
     app.command()(export)
 
 
-def load(what: str, folder: Path | None, full: bool) -> tuple[Case, str]:
-    """The case that a user names, checked against the bounds, and a heading for it."""
+class Named(NamedTuple):
+    """A case that a user names, a heading for it, and what is proved of it, if that is known."""
+
+    case: Case
+    heading: str
+    claim: tuple[str, Claim] | None
+
+
+def load(what: str, folder: Path | None, full: bool) -> Named:
+    """The case that a user names, checked against the bounds."""
+    claim = None
     if what == "-":
         case, heading = parse_case(sys.stdin.read(), "standard input"), "a case from standard input"
     elif is_file_name(what):
@@ -48,11 +58,13 @@ def load(what: str, folder: Path | None, full: bool) -> tuple[Case, str]:
         store = open_store(folder)
         item = find(store, what)
         text = item.text if full or not item.reduced else item.reduced
+        stored = (item.reduction or {}).get("claim") if text == item.reduced else None
+        claim = stored and (stored[0], Claim.from_data(stored[1]))
         case = parse_case(text)
         title = next((bug.title for bug in store.bugs() if bug.id == item.bug_id), f"finding F{item.id}")
         heading = describe(title, item.target, item.pipeline, item.verdict, item.explanation, item.versions)
     check_bounds(case)
-    return case, heading
+    return Named(case, heading, claim)
 
 
 def pick_pipeline(target: Target, case: Case, name: str | None) -> Pipeline:
@@ -89,7 +101,7 @@ def replay(
     if kernel is not None:
         failing = replay_kernel(make_console(), kernel[0], tuple(target or ()), pipeline, times, seconds)
         raise typer.Exit(1 if failing else 0)
-    case, _ = load(what, folder, full)
+    case = load(what, folder, full).case
     names = tuple(target or case.pipelines or ("inductor",))
     targets = find_targets(names)
     console = make_console()
@@ -150,7 +162,7 @@ def export(
         text = kernel[0].text if as_case else export_kernel(*kernel, target, pipeline)
         write(text.encode(), output)
         return
-    case, heading = load(what, folder, full)
+    case, heading, claim = load(what, folder, full)
     if onnx:
         if output is None:
             raise UsageError("--onnx needs --output FILE.onnx")
@@ -164,7 +176,8 @@ def export(
             raise UsageError(f"the case names several targets ({', '.join(case.pipelines)}); choose one with --target")
         target = next(iter(case.pipelines), "inductor")
     system = registry.get(target)
-    write(export_script(case, system, pick_pipeline(system, case, pipeline), heading=heading).encode(), output)
+    chosen = pick_pipeline(system, case, pipeline)
+    write(export_script(case, system, chosen, heading=heading, claim=claim).encode(), output)
 
 
 def export_onnx(case: Case) -> bytes:

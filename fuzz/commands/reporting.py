@@ -82,7 +82,7 @@ def report(
 def _source(what: str, folder: Path | None, target: str | None, pipeline: str | None) -> Source:
     """The case that a user names, its target and pipeline, and where it comes from."""
     kernel = kernel_of(what, folder, full=False)
-    case: Any = kernel[0] if kernel is not None else load(what, folder, full=False)[0]
+    case: Any = kernel[0] if kernel is not None else load(what, folder, full=False).case
     path = Path(what) if Path(what).exists() else None
     store = finding = None
     if not is_file_name(what):

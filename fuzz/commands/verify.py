@@ -131,7 +131,7 @@ def _read(what: str, folder: Path | None, seed: int) -> Case:
         except OSError as error:
             raise TextError(f"cannot be read: {error.strerror}", source=what) from error
     if text is None:
-        return load(what, folder, False)[0]
+        return load(what, folder, False).case
     if text.startswith("# misfold case"):
         case = read_case(path) if path.is_file() else parse_case(text, "standard input")
     elif text.lstrip().startswith(("def program", "#")):

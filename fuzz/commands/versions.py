@@ -37,12 +37,12 @@ def script_for(what: str, folder: Path | None, target: str | None) -> tuple[str,
         if name is None:
             raise UsageError(f"{what}: the kernel names no target; choose one with --target")
         return export_kernel(*kernel, name, None), kernel_registry.get(name)
-    case, heading = load(what, folder, full=False)
+    case, heading, claim = load(what, folder, full=False)
     name = target or next(iter(case.pipelines), None)
     if name is None:
         raise UsageError(f"{what}: the case names no target; choose one with --target")
     system = registry.get(name)
-    return export_script(case, system, pick_pipeline(system, case, None), heading=heading), system
+    return export_script(case, system, pick_pipeline(system, case, None), heading=heading, claim=claim), system
 
 
 def bisect_version(

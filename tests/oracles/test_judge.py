@@ -9,7 +9,7 @@ import pytest
 
 from misfold.oracles.judge import judge
 from misfold.oracles.reference import Reference, evaluate
-from misfold.oracles.verdict import Verdict
+from misfold.oracles.verdict import Claim, Verdict
 from misfold.programs.case import Case
 from misfold.targets.eager import Eager
 from misfold.targets.outcome import Failure, Outcome, TensorValue
@@ -89,6 +89,18 @@ def test_a_wrong_value_is_proved_by_a_bound_and_else_suspect(case: Case, kind: s
     assert len(verdict.explanation.splitlines()) == 3
     assert "float64 supports eager" in verdict.explanation
     assert verdict.score > 10
+
+
+def test_a_proof_says_what_it_rests_on() -> None:
+    eager, _ = run(ROUNDED)
+    claim = verdict_on(ROUNDED, add(0.1, 5)).claim
+    assert claim is not None and Claim.from_data(claim.to_data()) == claim
+    honest = eager.values[0].array()[claim.at]
+    assert claim.at == np.unravel_index(5, eager.values[0].shape)
+    assert abs(honest - claim.value) <= claim.bound < abs(honest + 0.1 - claim.value)
+    bits = verdict_on(EXACT, add(1.0)).claim
+    assert bits is not None and bits.bound == 0 and bits.value == run(EXACT)[0].values[0].array()[bits.at]
+    assert verdict_on(UNBOUNDED, add(0.1, 5)).claim is None
 
 
 def test_the_worst_output_is_reported() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from misfold.oracles.verdict import Claim
 from misfold.programs.case import Case, parse_case
 from misfold.programs.graph import Graph
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.eager import Eager
-from misfold.triage.script import export_script, float64_graph, run_script
+from misfold.targets.running import run_case
+from misfold.triage.script import execute_script, export_script, float64_graph, run_script
 
 CASE = parse_case(
     """# misfold case, version 1
@@ -73,6 +76,26 @@ def test_the_exit_status_is_the_verdict(fault: str, status: int, says: str, tmp_
     code, output = run(CASE, fault, tmp_path)
     assert says in output
     assert code == status
+
+
+@pytest.mark.parametrize(
+    ("fault", "bound", "says"),
+    [
+        ("pass", 1e-6, "passes: eager"),
+        ("outputs[1] = outputs[1] * (1 + 1e-6)", 1e-3, "passes: eager"),
+        ("outputs[1] = outputs[1] * (1 + 1e-6)", 1e-7, "no honest evaluation is off by more than 1e-07"),
+        ("outputs[1] = outputs[1] * (1 + 1e-6)", 0.0, "the bits must agree"),
+    ],
+)
+def test_what_is_proved_of_an_element_decides(fault: str, bound: float, says: str, tmp_path: Path) -> None:
+    case = replace(CASE, graph=replace(CASE.graph, returns=("v0", "v1")))
+    eager = run_case(Eager(), case).values[1].array()
+    claim = Claim((1, 2), eager[1, 2].item(), bound)
+    target = Scripted()
+    target.fault = fault
+    done = execute_script(export_script(case, target, claim=("out1", claim)), tmp_path)
+    assert says in done.output
+    assert done.result == ("passes" if says.startswith("passes") else "reproduces")
 
 
 def test_scripts_import_nothing_of_misfold() -> None:
