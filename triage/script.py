@@ -112,6 +112,13 @@ import subprocess
 import sys
 import traceback
 
+
+{_sources(standalone.in_child)}
+
+# What follows may crash or hang: it is for the child, and importing torch takes seconds.
+if __name__ == "__main__" and "--child" not in sys.argv:
+    sys.exit(in_child({LIMIT}))
+
 import numpy as np
 import torch
 
@@ -146,7 +153,7 @@ def make_inputs(double=False):
 
 {_sources(standalone.run_program, standalone.tolerances, standalone.differs, standalone.layout_differs)}
 
-{_sources(standalone.in_child, standalone.explain_error)}
+{_sources(standalone.explain_error)}
 
 {compile_source}
 
@@ -190,7 +197,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main() if "--child" in sys.argv else in_child({LIMIT}))
+    sys.exit(main())
 '''
 
 

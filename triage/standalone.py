@@ -112,7 +112,7 @@ def layout_differs(expected, actual, expected_names, actual_names):
 
 
 def in_child(limit):
-    """Run this script's other half in a child process, so that a crash or hang can be reported; the exit status."""
+    """Run this script in a child process, so that a crash or hang can be reported; the exit status."""
     try:
         code = subprocess.run([sys.executable, os.path.abspath(sys.argv[0]), "--child"], timeout=limit).returncode
     except subprocess.TimeoutExpired:
