@@ -108,9 +108,14 @@ _NORMALISE = (
     (re.compile(r"\b(?:Float|Double|Half|BFloat16|Byte|Char|Short|Int|Long|Bool|UInt(?:16|32|64))\b"), "DTYPE"),
     # Inductor's and dynamo's generated names, temporary files, value names
     (re.compile(r"\b(?:c|tmp|torchinductor_)[a-z0-9]{20,}\b"), "TMP"),
-    (re.compile(r"\b(?:g\d+_)?(?:x|v|arg|buf|tmp|primals|tangents|getitem|lv|gv)_?\d+(?:_\d+)?\b"), "V"),
+    (re.compile(r"\b(?:g\d+_)?(?:x|v|arg|buf|tmp|primals|tangents|getitem|lv|gv|inputs)_?\d+(?:_\d+)?\b"), "V"),
+    # Relax's first value has no number
+    (re.compile(r"\b(?:lv|gv)\b"), "V"),
     (re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"), "N"),
     (re.compile(r"(?:N\s*[,x*]\s*)+N"), "N"),
+    # a tuple of one number, as of several; an operand that is a constant, as any other
+    (re.compile(r"\(N,\s*\)"), "(N)"),
+    (re.compile(r"\bR\.const\(\w+(?:, S)?\)"), "V"),
     # shapes as lists of typed numbers
     (re.compile(r"(?:DTYPE\(N\)\s*,\s*)+DTYPE\(N\)"), "DTYPE(N)"),
     (re.compile(r"\s+"), " "),
