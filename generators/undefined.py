@@ -11,6 +11,7 @@ They are no test of a compiler, since any answer to them is right:
 - a sum of products that is larger than the tensor it is added to in place (torch 2.13 writes beyond its end);
 - weights and statistics of native_batch_norm that are not one for each channel, labels of ctc_loss that are no class
   (torch 2.13 does not check either, and reads and writes beyond the end);
+- places of unravel_index outside the shape (ruled out by documentation, not checked);
 - least squares by LAPACK's gelsy, whose pivots torch does not initialise.
 """
 
@@ -32,6 +33,7 @@ from misfold.oracles.operands import (
     fits,
     has_lowest,
     labels_outside,
+    places_outside,
     scatters_twice,
     shifts_too_far,
     statistics_misfit,
@@ -89,6 +91,8 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
         return "statistics or weights of another length than there are channels"
     if last == "ctc_loss" and labels_outside(node, values):
         return "a label that is no class"
+    if last == "unravel_index" and places_outside(node, values):
+        return "an index that is no place of the shape"
     if _POLYNOMIAL.search(last) and _exceeds(argument(node, 1, "n"), values):
         return "a degree that takes forever"
     if last == "lstsq" and node.kwargs.get("driver") in (None, "gelsy"):
@@ -132,7 +136,7 @@ def _may_be_undefined(last: str) -> bool:
     """Whether some call of an operator that writes nothing may be undefined, other than by a type among its
     arguments."""
     plain = last.rstrip("_")
-    named = _CONVERSION | _DIVISORS | _SORTED.keys() | {"ctc_loss", "lstsq", "native_batch_norm"}
+    named = _CONVERSION | _DIVISORS | _SORTED.keys() | {"ctc_loss", "lstsq", "native_batch_norm", "unravel_index"}
     return plain in named | DIVISION | SHIFT | SCATTER.keys() or _POLYNOMIAL.search(last) is not None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
 import torch
 
@@ -126,6 +127,19 @@ def labels_outside(node: Node, values: Tensors) -> bool:
         return False
     found = values[labels.name]
     return found.numel() > 0 and not bool(((found >= 0) & (found < values[scores.name].shape[-1])).all())
+
+
+def places_outside(node: Node, values: Tensors) -> bool:
+    """Whether a call of unravel_index has an index that is no place of the shape: documentation rules that out, torch
+    does not check it."""
+    indices, shape = argument(node, 0, "indices"), argument(node, 1, "shape")
+    if not isinstance(indices, Ref):
+        return False
+    sides = shape if isinstance(shape, list | tuple) else [shape]
+    if not all(isinstance(side, int) for side in sides):
+        return False
+    found = values[indices.name]
+    return found.numel() > 0 and not bool(((found >= 0) & (found < prod(sides))).all())  # type: ignore[arg-type]
 
 
 #: Of native_batch_norm: what has an element for each channel.

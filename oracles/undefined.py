@@ -19,6 +19,7 @@ from .operands import (
     has_lowest,
     is_integer,
     labels_outside,
+    places_outside,
     scatters_twice,
     shifts_too_far,
     statistics_misfit,
@@ -52,6 +53,8 @@ def undefined(node: Node, inputs: Tensors, results: Sequence[torch.Tensor]) -> s
         return "a matrix that cannot be factorised"
     if name == "ctc_loss" and labels_outside(node, inputs):
         return "a label that is no class"
+    if name == "unravel_index" and places_outside(node, inputs):
+        return "an index that is no place of the shape"
     if name == "native_batch_norm" and statistics_misfit(node, inputs):
         return "statistics or weights of another length than there are channels"
     if name in SCATTER and scatters_twice(node, name, inputs):

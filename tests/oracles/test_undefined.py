@@ -31,6 +31,8 @@ def ints(*items: int) -> torch.Tensor:
         ("torch.bitwise_left_shift(x, y)", {"x": ints(1), "y": ints(32)}, {"x": ints(1), "y": ints(31)}),
         ("torch.bitwise_right_shift(x, y)", {"x": ints(1), "y": ints(-1)}, {"x": ints(1), "y": ints(0)}),
         ("torch.pow(x, y)", {"x": ints(2), "y": ints(-1)}, {"x": ints(-2), "y": ints(1)}),
+        ("torch.unravel_index(x, (2, 3))", {"x": ints(0, 6)}, {"x": ints(0, 5)}),
+        ("torch.unravel_index(x, 4)", {"x": ints(-1)}, {"x": ints(3)}),
         (
             "torch.index_copy(x, 0, y, z)",
             {"x": torch.zeros(3), "y": ints(1, 1), "z": torch.ones(2)},
