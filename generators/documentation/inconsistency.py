@@ -28,7 +28,7 @@ from .defaults import same, stated_default
 from .facts import Fact
 from .labels import Label
 from .normal import DEFAULT, TEXT, sentences
-from .probes import CONFORMING, EXACT, Probe
+from .probes import CONFORMING, EXACT, OPEN, Probe
 from .readers.modules import Documentation
 from .readers.signatures import literal
 
@@ -156,7 +156,7 @@ def of_behaviour(
     """Statements that the outcomes of single-change probes contradict; ``labels`` are those of ``traces.labelling``."""
     groups: dict[tuple[str, str, str, str, str], list[tuple[Probe, str]]] = {}
     for api, probe in probes:
-        if len(probe.changes) != 1:
+        if len(probe.changes) != 1 or probe.kind == OPEN:
             continue
         change, error = probe.changes[0], labels[probe.call][0]
         # The default by itself has a check of its own, and a dtype is refused for the base's sake as often as not.

@@ -19,8 +19,9 @@ from .calls import Bound, constant, simple
 from .facts import Constraints, Fact
 from .readers.signatures import literal
 
-#: Kinds of probes; random ones look at no documentation and are there for comparison.
-CONFORMING, VIOLATING, RANDOM = "conforming", "violating", "random"
+#: Kinds of probes: what documentation says is kept, or broken, or it says nothing of the change. Random ones look at no
+#: documentation and are there for comparison.
+CONFORMING, VIOLATING, OPEN, RANDOM = "conforming", "violating", "open", "random"
 #: A string that no documentation lists.
 UNLISTED = "misfold_unlisted"
 
@@ -44,12 +45,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Probe:
-    """A call to try, from which valid call it was made and how."""
+    """A call to try, from which valid call it was made and how.
+
+    ``mistyped``: some argument is of another Python type than before, which parsers mostly refuse before an operator
+    sees it.
+    """
 
     call: Call
     kind: str
     base: Call
     changes: tuple[Change, ...]
+    mistyped: bool = False
 
 
 def probes(base: Bound, constraints: Mapping[str, Constraints]) -> Iterator[Probe]:
@@ -62,7 +68,7 @@ def probes(base: Bound, constraints: Mapping[str, Constraints]) -> Iterator[Prob
             for change in make(known, base.arguments.get(name)):
                 call = base.with_argument(name, change.value).call()
                 if call != start:
-                    yield Probe(call, kind, start, (change,))
+                    yield Probe(call, kind, start, (change,), _mistyped(base, change))
 
 
 def several(base: Bound, constraints: Mapping[str, Constraints], random: Random, count: int = 2) -> Probe | None:
@@ -80,7 +86,11 @@ def several(base: Bound, constraints: Mapping[str, Constraints], random: Random,
         change = random.choice(options[name])
         changes.append(change)
         changed = changed.with_argument(name, change.value)
-    return Probe(changed.call(), VIOLATING, base.call(), tuple(changes))
+    return Probe(changed.call(), VIOLATING, base.call(), tuple(changes), any(_mistyped(base, one) for one in changes))
+
+
+def _mistyped(base: Bound, change: Change) -> bool:
+    return type(base.arguments.get(change.parameter, change.value)) is not type(change.value)
 
 
 def conforming(known: Constraints, present: Argument) -> Iterator[Change]:

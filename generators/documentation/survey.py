@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from random import Random
 from typing import TypeVar
 
@@ -14,7 +15,8 @@ from ..traces.changes import change
 from ..traces.labelling import Labeller
 from .calls import Bound, drawn, is_operator, recorded
 from .facts import Constraints, Fact
-from .probes import CONFORMING, RANDOM, VIOLATING, Change, Probe, probes, several
+from .openings import openings
+from .probes import CONFORMING, OPEN, RANDOM, VIOLATING, Change, Probe, probes, several
 from .readers.modules import Documentation
 from .rules import Rules
 from .schemas import drawn_by_types
@@ -23,6 +25,8 @@ T = TypeVar("T")
 
 # Calls tried from constraints alone for an operator without records.
 _DRAWN = 8
+# How much later mistyped probes come, where 1.0 is after all others.
+_LATER = 0.75
 # Valid calls that an operator's probes start from; one of each structure.
 _BASES = 6
 
@@ -95,7 +99,8 @@ def with_bases(items: Iterable[Surveyed], records: RecordBase, labeller: Labelle
 def plan(items: Iterable[Surveyed], ratio: float, most: int, seed: int) -> Iterator[tuple[Surveyed, Probe]]:
     """Probes of all operators, operators in turn, so that any prefix covers many; at most ``most``.
 
-    ``ratio`` is the share of violating ones, a tenth of which break two statements at once.
+    ``ratio`` is the share of violating ones, a tenth of which break two statements at once; half of the others change
+    what documentation leaves open.
     """
     queues = [(item, _probes(item, ratio, Random(f"{seed} {item.api}"))) for item in shuffled(items, seed)]
     return _in_turn(queues, most)
@@ -157,10 +162,10 @@ def plan_unconstrained(items: Iterable[Surveyed], most: int, seed: int) -> Itera
 
 
 def _probes(item: Surveyed, ratio: float, random: Random) -> Iterator[Probe]:
-    kinds: dict[str, list[Probe]] = {CONFORMING: [], VIOLATING: []}
+    kinds: dict[str, list[Probe]] = {CONFORMING: [], VIOLATING: [], OPEN: []}
     seen: set[Call] = set()
     for base in item.bases:
-        for probe in probes(base, item.constraints):
+        for probe in chain(probes(base, item.constraints), openings(base, item.constraints)):
             if probe.call not in seen:
                 seen.add(probe.call)
                 kinds[probe.kind].append(probe)
@@ -169,11 +174,13 @@ def _probes(item: Surveyed, ratio: float, random: Random) -> Iterator[Probe]:
             seen.add(double.call)
             kinds[VIOLATING].append(double)
     for group in kinds.values():
-        random.shuffle(group)
+        # From the end: most of what no operator would see comes last.
+        group.sort(key=lambda probe: random.random() - _LATER * probe.mistyped)
     while any(kinds.values()):
-        kind = VIOLATING if random.random() < ratio else CONFORMING
+        kind = VIOLATING if random.random() < ratio else random.choice((CONFORMING, OPEN))
         if not kinds[kind]:
-            if ratio in (0.0, 1.0):
+            left = [name for name, found in kinds.items() if found and (ratio if name == VIOLATING else 1 - ratio)]
+            if not left:
                 return
-            kind = CONFORMING if kind == VIOLATING else VIOLATING
+            kind = random.choice(left)
         yield kinds[kind].pop()

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from misfold.fuzz.cli import app
 from misfold.fuzz.commands.documentation import _sides
-from misfold.fuzz.documentation import run
+from misfold.fuzz.documentation import answered_first, run
 from misfold.fuzz.documentation_differences import Compared, _asks_for_work, _differences
 from misfold.generators.documentation.facts import Fact
 from misfold.generators.documentation.probes import VIOLATING, Change, Probe
@@ -103,3 +103,12 @@ def test_campaigns_of_each_source(source):
     assert 0 < measures["valid_share"] < 1
     kinds = {name.split()[0] for name in result.counts}
     assert kinds <= ({"conforming", "violating"} if source == "documentation" else {"random"})
+
+
+def test_what_operators_answered_is_compiled_first():
+    probes = [("f", Probe(Call("torch.add", (n,)), VIOLATING, CALL, ())) for n in range(20)]
+    errors = ["TypeError: add(): argument 'other' must be Tensor, not str", "RuntimeError: index out of range", ""]
+    labels = {probe.call: (errors[n % 3], None, "") for n, (_, probe) in enumerate(probes)}
+    ordered = [labels[probe.call][0] for _, probe in answered_first(probes, labels)]
+    assert sorted(ordered) == sorted(label[0] for label in labels.values())
+    assert [place for place, error in enumerate(ordered) if error.startswith("TypeError")] == [9, *range(14, 20)]

@@ -16,12 +16,13 @@ from misfold.generators.documentation.calls import Bound
 from misfold.generators.documentation.draft import draft
 from misfold.generators.documentation.facts import Parameter
 from misfold.generators.documentation.inconsistency import of_behaviour, of_defaults, of_signatures
+from misfold.generators.documentation.openings import openings
 from misfold.generators.documentation.probes import CONFORMING, UNLISTED, VIOLATING, probes, several
 from misfold.generators.documentation.readers.docstrings import parameters
 from misfold.generators.documentation.readers.modules import Documentation
 from misfold.generators.documentation.readers.signatures import Signature
 from misfold.generators.documentation.script import behaviour, signature
-from misfold.generators.documentation.survey import resolved, surveyed
+from misfold.generators.documentation.survey import plan, resolved, surveyed
 from misfold.generators.traces.call import Call
 from misfold.programs.types import TensorType
 
@@ -59,6 +60,35 @@ def test_probes_keep_or_break_one_statement():
     assert all(len(probe.changes) == 1 and probe.call != probe.base for probe in found)
     double = several(base(input=TENSOR, target=TENSOR), known, Random(0))
     assert len({change.parameter for change in double.changes}) == 2
+
+
+def test_what_is_left_open_contradicts_nothing_that_is_said():
+    known = constraints(beta=("float", "must be in the range [0, 1]"), target=("LongTensor", "of shape (N, C)"))
+    bound = base(input=TENSOR, target=TENSOR, reduction="sum", beta=0.25)
+    found = list(openings(bound, known))
+    single = {(p.changes[0].parameter, p.changes[0].what) for p in found if len(p.changes) == 1}
+    assert {("input", "no elements"), ("input", "a single number"), ("input", "elements of bool")} <= single
+    assert {name for name, _ in single} == {"input"}
+    together = [p for p in found if len(p.changes) == 2]
+    assert any([c.value.shape for c in p.changes] == [(0, 3), (0, 3)] for p in together)
+    assert all(c.value.dtype == TENSOR.dtype for p in together for c in p.changes)
+    assert not of_behaviour([(API, p) for p in found], {p.call: ("", None, "") for p in found})
+
+
+def test_arguments_of_another_type_come_last():
+    documented = parameters(
+        API, "Loss.\n\n    Args:\n        input (Tensor): x\n        reduction (str): One of ``'none'`` | ``'sum'``\n"
+        "        beta (float): must be in the range [0, 1]\n    ",
+    )  # fmt: skip
+    entry = Documentation(API, "", None, tuple(documented))
+    (item,) = surveyed([entry], rules.load())
+    item.bases.append(base(input=TENSOR, target=TENSOR, reduction="sum", beta=0.25))
+    made = [probe.mistyped for _, probe in plan([item], 1.0, 100, 0)]
+    assert True in made and False in made
+    places = [
+        sum(places) / len(places) for places in ([i for i, m in enumerate(made) if m is k] for k in (False, True))
+    ]
+    assert places[0] < places[1]
 
 
 @pytest.mark.parametrize(
