@@ -39,7 +39,7 @@ campaign: $(READY)
 	    $(if $(FOLDER),--folder $(FOLDER))
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

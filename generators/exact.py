@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from misfold.oracles.calls import NoReference
 from misfold.oracles.exactness import FIXED_POINTS
 from misfold.oracles.kinds import BILINEAR, SUM, base_name
 from misfold.oracles.worlds import InvalidProgram, Worlds
@@ -19,7 +20,9 @@ from misfold.programs.case import Case
 from misfold.programs.graph import Graph, Node
 from misfold.targets.torch_values import make_inputs
 
+from .building import REFUSALS
 from .inputs import WHOLE, Recipe, small_integers
+from .undefined import first_undefined
 
 #: Runs of the program that a case is worth: each operator that rounds costs one or two.
 TRIALS = 12
@@ -79,8 +82,11 @@ def _measure(case: Case) -> tuple[int, list[Node]] | None:
     """How many outputs are exact, and the nodes that round though their operands are exact; None: it does not run."""
     worlds = Worlds(case.graph, [item.detach() for item in make_inputs(case)], False)
     try:
+        # Other values may lead where the case's own never went, such as into a series of 10^12 terms.
+        if first_undefined(case) is not None:
+            return None
         worlds.run()
-    except InvalidProgram:
+    except (InvalidProgram, NoReference, *REFUSALS):
         return None
     facts = worlds.facts
     first = [

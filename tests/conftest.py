@@ -25,7 +25,14 @@ settings.load_profile("misfold")
 SLOW_SECONDS = 3600
 
 
+# Files of few tests that take a minute or more all together. They are begun first: begun last, they would keep one worker
+# busy while the others have nothing left.
+LONG = ("fuzz/test_campaign.py", "fuzz/graphs/test_campaign.py", "compiler/codegen/test_random_programs.py")
+
+
 def pytest_collection_modifyitems(items):
+    # A stable sort: otherwise the order stays.
+    items.sort(key=lambda item: not str(item.path).endswith(LONG))
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))

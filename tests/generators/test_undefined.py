@@ -101,6 +101,12 @@ def test_sequences_that_must_be_sorted():
     assert why("torch.searchsorted(x, y, sorter=z)", x=floats(2, 1), y=floats(1), z=ints(0, 1))
 
 
+def test_series_that_take_forever():
+    assert "forever" in why("torch.special.polygamma(2, x)", x=floats(1.0, -1e7))
+    assert "forever" in why("torch.special.zeta(x, y)", x=floats(2.0), y=floats(-1e7))
+    assert why("torch.special.polygamma(2, x)", x=floats(1e9, -9.5)) is None
+
+
 def test_degrees_that_take_forever():
     assert why("torch.special.laguerre_polynomial_l(x, y)", x=floats(0.5), y=ints(2**40))
     assert why("torch.special.laguerre_polynomial_l(x, y)", x=floats(0.5), y=ints(5)) is None
