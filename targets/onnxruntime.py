@@ -56,6 +56,10 @@ _REFUSED = re.compile(
     r"|Unsupported: ONNX export|does not support|not (?:yet )?supported|unexpected tensor scalar type",
     re.I,
 )
+#: Warnings of the exporter that what it makes may be wrong, as where an index may name a place twice.
+_DISCLAIMED = re.compile(
+    r"onnx model to be incorrect|incorrect (?:onnx graph|results)|not match the expected results", re.IGNORECASE
+)
 _WRONG_TYPE = re.compile(r"Type 'tensor\((?P<type>\w+)\)' of input parameter \(.*?\) of operator \((?P<op>\w+)\)")
 _NO_KERNEL = re.compile(r"Could not find an implementation for (\w+)\(")
 
@@ -163,8 +167,8 @@ def _export(program: Functional, graph: Graph, inputs: Sequence[Any], pipeline: 
     # torch 2.13 means to log only if asked to, but tests the function that says so instead of calling it.
     if hasattr(torch._C, "_jit_onnx_log"):
         torch._C._jit_onnx_log = lambda *_: None
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter's advice to use its successor, and tracer warnings
+    with warnings.catch_warnings(record=True) as said, torch.no_grad():
+        warnings.simplefilter("always")
         try:
             torch.onnx.export(
                 Program(program.function), tensors, data, dynamo=False, input_names=names, output_names=outputs,
@@ -177,6 +181,10 @@ def _export(program: Functional, graph: Graph, inputs: Sequence[Any], pipeline: 
                 raise
             operator = (match["missing"] or match["partly"]) if match else None
             raise Unsupported(str(error).partition("\n")[0], operator) from error
+    # Most of what is said is advice to use the exporter's successor, and what its tracer thinks.
+    for warning in said:
+        if _DISCLAIMED.search(text := str(warning.message)):
+            raise Unsupported(" ".join(text.split())[:200])
     model = data.getvalue()
     try:
         onnx.checker.check_model(model)

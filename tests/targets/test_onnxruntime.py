@@ -57,6 +57,13 @@ def test_unsupported_operator_is_named(target: OnnxRuntime):
     assert caught.value.operator == "aten::lgamma"
 
 
+def test_what_the_exporter_warns_of_is_unsupported(target: OnnxRuntime):
+    text = 'def program(x0: "float32[3]", x1: "int64[2]", x2: "float32[2]"):\n'
+    outcome = run_case(target, make(text + "    v0 = torch.index_add(x0, 0, x1, x2)\n    return (v0,)\n"))
+    assert outcome.kind == "rejected" and outcome.failure is not None
+    assert "duplicated values" in outcome.failure.message
+
+
 def test_an_element_type_without_a_kernel_is_unsupported(target: OnnxRuntime):
     case = make('def program(x0: "bfloat16[3]"):\n    v0 = torch.sigmoid(x0)\n    return (v0,)\n')
     assert run_case(target, case).kind == "rejected"
