@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from misfold.programs.recipes import generator as seeded
-from misfold.targets.torch_values import make_tensor
+from misfold.targets.torch_values import tensor_of
 
 from .building import Builder, Live
 from .calling import renamed
@@ -58,15 +57,7 @@ def _replay(old: Builder, new: Builder, target: Live, made: Live, written: bool)
         if live.recipe is None or live is target or not live.uses:
             continue
         # Inputs that were written have to be made again.
-        tensor = live.tensor
-        if written:
-            tensor = make_tensor(
-                live.recipe,
-                live.type.shape,
-                live.type.dtype.name,
-                live.type.strides,
-                seeded(live.recipe.get("seed", 0)),
-            )
+        tensor = tensor_of(live.recipe, live.type) if written else live.tensor
         names[live.name] = new.adopt(tensor, live.type, live.recipe).name
 
     for node in old.nodes:

@@ -12,9 +12,8 @@ from misfold.programs.aliasing import written_arguments
 from misfold.programs.arguments import Argument
 from misfold.programs.bounds import Bounds, growth, is_heavy, multiply_adds
 from misfold.programs.graph import Graph, Node, Value
-from misfold.programs.recipes import generator as seeded
 from misfold.programs.types import TensorType
-from misfold.targets.torch_values import make_tensor
+from misfold.targets.torch_values import tensor_of
 
 from .calling import call, is_finite, outputs_of, renamed, type_of
 from .records import ANY_RANK
@@ -146,8 +145,7 @@ class Builder:
         size = _size(kind)
         if size > self.bounds.elements or not self._fits(size, size * kind.dtype.itemsize, 0):
             return None
-        tensor = make_tensor(recipe, kind.shape, kind.dtype.name, kind.strides, seeded(recipe.get("seed", 0)))
-        return self._add(tensor, kind, self.fresh_name("x"), recipe)
+        return self._add(tensor_of(recipe, kind), kind, self.fresh_name("x"), recipe)
 
     def adopt(self, tensor: torch.Tensor, kind: TensorType, recipe: Recipe) -> Live:
         """An input whose tensor exists already."""

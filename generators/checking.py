@@ -10,8 +10,7 @@ import torch
 
 from misfold.programs.case import Case
 from misfold.programs.graph import Graph
-from misfold.programs.recipes import generator as seeded
-from misfold.targets.torch_values import gradients, make_tensor
+from misfold.targets.torch_values import gradients, tensor_of
 
 from .building import REFUSALS, Live
 from .calling import all_finite, call, type_of
@@ -79,7 +78,5 @@ def _input_again(live: Live, recipe: Mapping[str, Any], tainted: set[int]) -> to
     program has written it; recipes give the same bits each time."""
     tensor = live.tensor
     if tensor.untyped_storage().data_ptr() in tainted:
-        return make_tensor(
-            recipe, live.type.shape, live.type.dtype.name, live.type.strides, seeded(recipe.get("seed", 0))
-        )
+        return tensor_of(recipe, live.type)
     return tensor.detach().requires_grad_(True) if recipe.get("requires_grad") else tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from misfold.programs.graph import Graph
 from misfold.programs.hashing import text_hash
 from misfold.programs.printer import print_graph
 from misfold.programs.recipes import draw, generator, place
+from misfold.programs.types import TensorType
 
 from .outcome import TensorValue
 
@@ -40,16 +41,17 @@ def round_to_bfloat16(tensor: torch.Tensor) -> torch.Tensor:
     return flat.as_strided(tensor.shape, tensor.stride())
 
 
+def tensor_of(recipe: Mapping[str, Any], kind: TensorType) -> torch.Tensor:
+    """The tensor that a recipe describes for an input of a type; fresh memory at every call."""
+    # Seeds come again, so what they begin with is remembered; not in make_tensor, whose source goes into exported
+    # scripts: there every seed is used once.
+    random = generator(recipe.get("seed", 0))
+    return make_tensor(recipe, kind.shape, kind.dtype.name, kind.strides, random)
+
+
 def make_inputs(case: Case) -> list[torch.Tensor]:
     """The case's input tensors, in the graph's order; fresh memory at every call."""
-    tensors = []
-    for value in case.graph.inputs:
-        kind = value.known
-        recipe = case.recipes[value.name]
-        # Not in make_tensor, whose source goes into exported scripts: there every seed is used once.
-        random = generator(recipe.get("seed", 0))
-        tensors.append(make_tensor(recipe, kind.shape, kind.dtype.name, kind.strides, random))
-    return tensors
+    return [tensor_of(case.recipes[value.name], value.known) for value in case.graph.inputs]
 
 
 def to_function(graph: Graph) -> Callable[..., tuple[torch.Tensor, ...]]:
