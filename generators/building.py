@@ -10,7 +10,7 @@ import torch
 
 from misfold.programs.aliasing import written_arguments
 from misfold.programs.arguments import Argument
-from misfold.programs.bounds import Bounds, growth, is_heavy, multiply_adds
+from misfold.programs.bounds import Bounds, footprint, growth, is_heavy, multiply_adds
 from misfold.programs.graph import Graph, Node, Value
 from misfold.programs.types import TensorType
 from misfold.targets.torch_values import tensor_of
@@ -67,11 +67,6 @@ class Live:
     def forget(self) -> None:
         """Drop what is known of the elements: they may have been written."""
         self._range = None
-
-
-def _size(kind: TensorType) -> int:
-    """Elements of a value's memory, those that strides skip included."""
-    return kind.elements if kind.strides is None else max(kind.elements, kind.storage_elements)
 
 
 @dataclass
@@ -142,7 +137,7 @@ class Builder:
 
     def add_input(self, kind: TensorType, recipe: Recipe) -> Live | None:
         """A new input drawn by a recipe, or None if it would break a bound."""
-        size = _size(kind)
+        size = footprint(kind)
         if size > self.bounds.elements or not self._fits(size, size * kind.dtype.itemsize, 0):
             return None
         return self._add(tensor_of(recipe, kind), kind, self.fresh_name("x"), recipe)
@@ -159,7 +154,7 @@ class Builder:
             self.kinds[name_of, kind.rank] = self.kinds[name_of, ANY_RANK] = None
         self.live[name] = live
         self.env[name] = tensor
-        size = _size(kind)
+        size = footprint(kind)
         self.elements += size
         self.bytes += size * kind.dtype.itemsize
         return live
@@ -183,7 +178,7 @@ class Builder:
         node = Node(op, tuple(args), kwargs or {}, _NO_OUTPUTS)
         uses = node.uses
         heavy = is_heavy(op)
-        types = {name: self.live[name].type for name in uses} if heavy else {}
+        types = {name: self.live[name].type for name in uses}
         if heavy and growth(node, types) > self.bounds.elements:
             return None
         if heavy and self.work + multiply_adds(node, types, ()) > self.bounds.multiply_adds:
@@ -203,12 +198,9 @@ class Builder:
             return None
         outputs = outputs_of(result)
         kinds = [] if outputs is None else [type_of(tensor) for tensor in outputs]
-        sizes = [_size(kind) for kind in kinds]
+        sizes = [footprint(kind) for kind in kinds]
         # As ``bounds.check`` counts, so that the finished program need not be counted again.
-        if heavy:
-            work = multiply_adds(node, types, kinds)
-        else:
-            work = sum([self.live[name].type.elements for name in uses]) + sum([kind.elements for kind in kinds])
+        work = multiply_adds(node, types, kinds)
         within = max(sizes, default=0) <= self.bounds.elements and self._fits(
             sum(sizes), sum([size * kind.dtype.itemsize for size, kind in zip(sizes, kinds)]), work
         )

@@ -50,9 +50,7 @@ def check(program: Case | Graph, bounds: Bounds = Bounds()) -> None:
     for value in graph.values.values():
         if value.type is None:
             continue
-        here = value.type.elements
-        if value.type.strides is not None:
-            here = max(here, value.type.storage_elements)
+        here = footprint(value.type)
         if here > bounds.elements:
             raise BoundError(f"{value.name} has {here} elements; at most {bounds.elements} are allowed")
         elements += here
@@ -68,6 +66,11 @@ def check(program: Case | Graph, bounds: Bounds = Bounds()) -> None:
         work += multiply_adds(node, types, outputs)
         if work > bounds.multiply_adds:
             raise BoundError(f"{work} multiply-adds up to {node.op}; at most {bounds.multiply_adds} are allowed")
+
+
+def footprint(kind: TensorType) -> int:
+    """Elements of the memory that a value of a type takes, those that its strides skip included."""
+    return kind.elements if kind.strides is None else max(kind.elements, kind.storage_elements)
 
 
 def multiply_adds(node: Node, types: Mapping[str, TensorType], outputs: Sequence[TensorType]) -> int:
