@@ -30,7 +30,7 @@ import torch
 
 from misfold.generators.calling import type_of
 from misfold.generators.generator import Generator
-from misfold.generators.options import HYBRID, Options
+from misfold.generators.options import SOURCES, Options
 from misfold.programs.case import Case, parse_case
 from misfold.targets.torch_values import gradients, make_inputs, to_function
 
@@ -101,9 +101,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="cases run again to measure quality")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long to measure each of the two speeds")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--source", choices=("records", "hybrid", "rules"), default="records")
+    parser.add_argument("--source", choices=tuple(SOURCES), default="records")
     arguments = parser.parse_args()
-    share = {"records": 0.0, "hybrid": HYBRID, "rules": 1.0}[arguments.source]
+    share = SOURCES[arguments.source]
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
 

@@ -25,7 +25,7 @@ import torch
 
 from misfold.generators.collect.processes import fork_map
 from misfold.generators.generator import Generator
-from misfold.generators.options import HYBRID, Options
+from misfold.generators.options import SOURCES, Options
 from misfold.generators.traces.labelling import heap_checks
 
 from .generation import rerun
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0, help="the first index")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--source", choices=("records", "hybrid", "rules"), default="hybrid")
+    parser.add_argument("--source", choices=tuple(SOURCES), default="hybrid")
     parser.add_argument("--unchecked", action="store_true", help="with the C library as it is")
     arguments = parser.parse_args()
     checked = {} if arguments.unchecked else heap_checks()
@@ -114,7 +114,7 @@ def main() -> None:
             sys.executable, [sys.executable, "-m", "benchmarks.soaking", *sys.argv[1:]], {**os.environ, **checked}
         )
     torch.set_num_threads(1)
-    share = {"records": 0.0, "hybrid": HYBRID, "rules": 1.0}[arguments.source]
+    share = SOURCES[arguments.source]
     options = Options(min_nodes=arguments.nodes, max_nodes=arguments.nodes, rules=share)
     soak = Soak(options, arguments.seed, arguments.jobs)
     soak.warm_up()

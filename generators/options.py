@@ -25,8 +25,8 @@ DTYPES_MIX: Mapping[str, float] = {
 }
 
 
-#: ``rules`` of what is called hybrid; no default, since some call that rules make damages memory (docs/rules.md).
-HYBRID = 0.5
+#: What calls are made from, by name, as the fraction of those that rules make (``Options.rules``).
+SOURCES: Mapping[str, float] = {"records": 0.0, "hybrid": 0.5, "rules": 1.0}
 
 
 @dataclass(frozen=True)

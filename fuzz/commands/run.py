@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from misfold.generators.options import HYBRID
+from misfold.generators.options import SOURCES
 from misfold.programs.errors import UsageError
 
 from ..campaign import Runner
@@ -219,10 +219,9 @@ def share_of_rules(source: str) -> float:
     Raises:
         UsageError: there is no such source.
     """
-    shares = {"records": 0.0, "hybrid": HYBRID, "rules": 1.0}
-    if source not in shares:
-        raise UsageError(f"--source: no source {source!r}; there are {', '.join(shares)}")
-    return shares[source]
+    if source not in SOURCES:
+        raise UsageError(f"--source: no source {source!r}; there are {', '.join(SOURCES)}")
+    return SOURCES[source]
 
 
 def weights(text: str) -> dict[str, float]:
