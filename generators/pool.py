@@ -8,7 +8,7 @@ with as many operators as a program can have. So a program still depends on its 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from itertools import accumulate, count
 from random import Random
 from typing import NamedTuple
@@ -17,6 +17,8 @@ from zlib import crc32
 from .options import Options
 from .placing import Choice, Entry, Source
 from .solving.source import RuleOperator, RuleSource
+from .weighing import at as place_at
+from .weighing import pick, weight_of
 
 # How often another record of an operator is drawn when no value fits the first.
 AGAIN = 4
@@ -24,9 +26,6 @@ AGAIN = 4
 NEAR, REACH = 3, 0.12
 # PyTorch's samples are fond of tensors without elements; a program in which everything is empty tests little.
 EMPTY = 0.1
-# So they are of tensors of one element, and of reductions to one.
-SINGLE = 0.3
-REDUCING = 0.4
 # Orders of rounds that are kept: programs are asked for in order, or nearly so.
 _KEPT = 4
 _GOLDEN = (5**0.5 - 1) / 2
@@ -65,7 +64,7 @@ class Pool:
 
     def operator(self, random: Random) -> str:
         """Any operator, by the weights."""
-        return self.names[_pick(random, self._sums)]
+        return self.names[pick(random, self._sums)]
 
     def turns(self, seed: int, index: int, attempt: int = 0) -> Iterator[Turn]:
         """The operators whose turn it is in a program, without end: as often as their weights say, evenly spread. A
@@ -119,11 +118,13 @@ class Pool:
         entries, sums = found
         if not entries or not sums[-1]:
             return None
-        chosen = entries[_pick(random, sums) if at is None else _at(at, sums)]
+        chosen = entries[pick(random, sums) if at is None else place_at(at, sums)]
         if kinds and not chosen.fits(kinds):
             for turn in range(AGAIN):
-                near = at is not None and turn < NEAR
-                other = entries[_at((at or 0) + random.uniform(-REACH, REACH), sums) if near else _pick(random, sums)]
+                if at is not None and turn < NEAR:
+                    other = entries[place_at(at + random.uniform(-REACH, REACH), sums)]
+                else:
+                    other = entries[pick(random, sums)]
                 if other.fits(kinds):
                     return other
         return chosen
@@ -135,14 +136,4 @@ class Pool:
     def _weight(self, entry: Entry) -> float:
         # A record is as likely as its rarest element type.
         weight = min((self.options.dtypes.get(name, 0.0) for name in entry.dtypes), default=1.0)
-        if entry.empty:
-            return weight * EMPTY
-        return weight * SINGLE if entry.single else weight * REDUCING if entry.reduces else weight
-
-
-def _at(place: float, sums: Sequence[float]) -> int:
-    return bisect_left(sums, place % 1 * sums[-1], 0, len(sums) - 1)
-
-
-def _pick(random: Random, sums: Sequence[float]) -> int:
-    return bisect_left(sums, random.random() * sums[-1], 0, len(sums) - 1)
+        return weight * (EMPTY if entry.empty else weight_of(entry.single, entry.reduces))

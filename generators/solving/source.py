@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from random import Random
@@ -14,14 +13,13 @@ from ..placing import Source
 from ..records import RecordBase
 from ..rules import Rule, RuleBase
 from ..undefined import last_name
+from ..weighing import pick, weight_of
 from .choice import RuleChoice
 from .domains import Domains
 from .sampler import Numbers, Sampler
 
 # How often another combination is drawn when no value fits the first.
 _AGAIN = 4
-# Weights of partial operators on tensors of one element, and of reductions to one (as in ``pool``).
-_SINGLE, _REDUCING = 0.3, 0.4
 
 
 class Partial:
@@ -54,10 +52,6 @@ class Partial:
         return self._sampler
 
 
-def _weight(partial: Partial) -> float:
-    return _SINGLE if partial.single else _REDUCING if partial.reduces else 1.0
-
-
 class RuleOperator:
     """The choices that one operator gives under weights of element types."""
 
@@ -74,7 +68,7 @@ class RuleOperator:
                 sums.append(weight / (1.0 + 3.0 * (len(set(types)) - 1) * (len(types) > 1)))
             if kept:
                 self.entries.append((partial, kept, list(accumulate(sums))))
-        self._sums = list(accumulate([_weight(partial) for partial, _, _ in self.entries]))
+        self._sums = list(accumulate([weight_of(item.single, item.reduces) for item, _, _ in self.entries]))
 
     def choice(self, random: Random, kinds: Collection[tuple[str, int]] = ()) -> RuleChoice | None:
         """A partial operator, those of one element less likely, with element types by their weights, preferably such
@@ -83,9 +77,8 @@ class RuleOperator:
             return None
         first: RuleChoice | None = None
         for _ in range(1 + (_AGAIN if kinds else 0)):
-            place = bisect_left(self._sums, random.random() * self._sums[-1], 0, len(self._sums) - 1)
-            partial, combinations, sums = self.entries[place]
-            types = combinations[bisect_left(sums, random.random() * sums[-1], 0, len(sums) - 1)]
+            partial, combinations, sums = self.entries[pick(random, self._sums)]
+            types = combinations[pick(random, sums)]
             fits = any((dtype, hole.rank) in kinds for dtype, hole in zip(types, partial.rule.structure.tensors))
             if fits or first is None:
                 first = RuleChoice(partial, types)
