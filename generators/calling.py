@@ -85,6 +85,17 @@ def call(node: Node, values: Tensors) -> Any:
     return function_of(node.op)(*args, **kwargs)
 
 
+def step(node: Node, values: dict[str, torch.Tensor]) -> None:
+    """Call the node's operator and add its outputs to ``values``: what a line of a program's text does.
+
+    Raises:
+        ValueError: it gives another number of outputs than the node has names for.
+        Exception: whatever the call raises that eager refuses.
+    """
+    result = call(node, values)
+    values.update(zip((value.name for value in node.outputs), result if node.unpack else (result,), strict=True))
+
+
 def outputs_of(result: Any) -> tuple[torch.Tensor, ...] | None:
     """A result's tensors if it is one that the language can name: a tensor, or a flat tuple or list of some."""
     items = (result,) if isinstance(result, torch.Tensor) else result

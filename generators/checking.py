@@ -13,7 +13,7 @@ from misfold.programs.graph import Graph
 from misfold.targets.torch_values import gradients, tensor_of
 
 from .building import REFUSALS, Live
-from .calling import all_finite, call, type_of
+from .calling import all_finite, step, type_of
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,7 @@ def _outputs(graph: Graph, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor
     """What the graph gives, call by call: what its text does, which takes longer to compile than to run."""
     values = {value.name: tensor for value, tensor in zip(graph.inputs, tensors, strict=True)}
     for node in graph.nodes:
-        result = call(node, values)
-        results = result if node.unpack else (result,)
-        for value, tensor in zip(node.outputs, results, strict=True):
-            values[value.name] = tensor
+        step(node, values)
     return [values[name] for name in graph.returns]
 
 

@@ -22,7 +22,6 @@ from functools import cache
 
 import torch
 
-from misfold.oracles.calls import NoReference, make_calls
 from misfold.oracles.operands import (
     DIVISION,
     SCATTER,
@@ -44,7 +43,7 @@ from misfold.programs.case import Case
 from misfold.programs.graph import Node
 from misfold.targets.torch_values import make_inputs
 
-from .calling import NAMES, TORCH_DTYPES, Tensors, overlaps
+from .calling import NAMES, TORCH_DTYPES, Tensors, overlaps, step
 
 #: Operators that draw random numbers whatever their arguments are, or whose internals start from a random guess.
 RANDOM = re.compile(
@@ -127,12 +126,10 @@ def first_undefined(case: Case) -> str | None:
     values: dict[str, torch.Tensor] = {
         value.name: tensor.detach() for value, tensor in zip(case.graph.inputs, make_inputs(case), strict=True)
     }
-    for node, call in zip(case.graph.nodes, make_calls(case.graph), strict=True):
+    for node in case.graph.nodes:
         if reason := undefined(node, values):
             return f"{node.op}: {reason}"
-        if isinstance(call, NoReference):
-            raise call
-        values.update(zip((value.name for value in node.outputs), call(values), strict=False))
+        step(node, values)
     return None
 
 
