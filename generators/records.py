@@ -27,6 +27,8 @@ from misfold.programs.operators import is_operator
 from misfold.programs.parser import parse_graph
 from misfold.programs.types import TensorType, parse_type
 
+from .lines import digest
+
 if TYPE_CHECKING:
     from .building import Live
     from .placing import Placer
@@ -252,8 +254,10 @@ class Entry:
 class RecordBase:
     """All records of one framework version, by operator."""
 
-    def __init__(self, version: str, lines: Mapping[str, Collection[bytes]]):
+    def __init__(self, version: str, lines: Mapping[str, Collection[bytes]], digest: str):
         self.version = version
+        #: of the file's bytes
+        self.digest = digest
         self._lines = lines
         self._entries: dict[str, list[Entry]] = {}
 
@@ -290,7 +294,8 @@ class RecordBase:
         version = (version or installed_version()).partition("+")[0]
         source = Path(path) if path is not None else files(__package__).joinpath("data", file_name(version))
         try:
-            data = gzip.decompress(source.read_bytes())
+            raw = source.read_bytes()
+            data = gzip.decompress(raw)
         except FileNotFoundError:
             known = ", ".join(available()) or "none"
             raise UsageError(
@@ -308,7 +313,7 @@ class RecordBase:
                 if is_operator(op):
                     groups[sys.intern(op)] = lines[position : position + count]
                 position += count
-            return RecordBase(header["torch"], groups)
+            return RecordBase(header["torch"], groups, digest(raw))
         except MisfoldError:
             raise
         except (ValueError, KeyError, TypeError) as error:

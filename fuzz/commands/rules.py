@@ -296,6 +296,30 @@ def diff(
     print(f"{len(found)} differences", file=sys.stderr)
 
 
+@rules_app.command("prepare")
+def prepare(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; default: the package's own file.")
+    ] = None,
+) -> None:
+    """Make the file of what programs by rules are made from, out of the package's rules and records.
+
+    It says nothing that those do not, but spares each process their preparation. Needed when one of them is new.
+    """
+    from misfold.generators.records import RecordBase
+    from misfold.generators.rules import RuleBase
+    from misfold.generators.solving import prepared
+    from misfold.generators.solving.source import RuleSource
+
+    rules, records = RuleBase.load(), RecordBase.load()
+    source = RuleSource(rules, records)
+    lines = {operator: source.lines(operator) for operator in source.operators}
+    path = output if output is not None else prepared.shipped(rules.version)
+    prepared.write(path, rules.version, rules.digest, records.digest, lines)
+    count = sum(max(len(item) - 1, 0) for item in lines.values())
+    print(f"{count} partial operators of {len(lines)} operators in {path}", file=sys.stderr)
+
+
 def _base(name: str) -> Any:
     from misfold.generators.rules import RuleBase
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import warnings
 from collections import Counter, defaultdict
@@ -13,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..lines import write_lines
 from ..records import FORMAT, file_name
 from .processes import fork_map
 from .recording import Call
@@ -179,8 +179,4 @@ def write(path: Path, chosen: dict[str, list[dict[str, Any]]]) -> None:
     for records in chosen.values():
         for record in records:
             lines.append(json.dumps({key: record[key] for key in ("program", "inputs", "facts")}))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
-        file.write(("\n".join(lines) + "\n").encode())
-    temporary.replace(path)
+    write_lines(path, [line.encode() for line in lines])

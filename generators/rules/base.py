@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import secrets
 import zlib
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -17,6 +15,7 @@ from typing import Any
 
 from misfold.programs.errors import MisfoldError, UsageError, one_line
 
+from ..lines import digest, write_lines
 from ..records import installed_version
 from .rule import Rule
 
@@ -29,8 +28,10 @@ _PACKAGE = "misfold.generators"
 class RuleBase:
     """All rules of one framework version, by operator."""
 
-    def __init__(self, version: str, lines: Mapping[str, bytes], header: Mapping[str, Any]):
+    def __init__(self, version: str, lines: Mapping[str, bytes], header: Mapping[str, Any], digest: str):
         self.version = version
+        #: of the file's bytes
+        self.digest = digest
         #: what the file says about itself: versions, seed, totals
         self.header = dict(header)
         self._lines = lines
@@ -69,7 +70,8 @@ class RuleBase:
             version = (version or installed_version()).partition("+")[0]
             source = files(_PACKAGE).joinpath("data", file_name(version))
         try:
-            data = gzip.decompress(source.read_bytes())
+            raw = source.read_bytes()
+            data = gzip.decompress(raw)
         except FileNotFoundError:
             if path is not None:
                 raise UsageError(f"{path}: no such file") from None
@@ -87,7 +89,7 @@ class RuleBase:
             names = header.pop("operators")
             if len(names) != len(lines) or not all(type(name) is str for name in names):
                 raise ValueError(f"{len(lines)} operators where {len(names)} are announced")
-            return RuleBase(str(header["torch"]), dict(zip(names, lines)), header)
+            return RuleBase(str(header["torch"]), dict(zip(names, lines)), header, digest(raw))
         except MisfoldError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -124,19 +126,10 @@ def write(path: Path | str, operators: Mapping[str, Mapping[str, Any]], version:
     Raises:
         UsageError: the file cannot be written.
     """
-    path = Path(path)
     names = sorted(operators)
     header = {"kind": KIND, "format": FORMAT, "torch": version.partition("+")[0], **more, "operators": names}
     lines = [json.dumps(header), *(json.dumps(operators[name], separators=(",", ":")) for name in names)]
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as file:
-            file.write(("\n".join(lines) + "\n").encode())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+    write_lines(path, [line.encode() for line in lines])
 
 
 def file_name(version: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from misfold.programs.arguments import Argument, Ref
 from misfold.programs.dtypes import DTYPES
@@ -15,10 +15,8 @@ from ..placing import BY_POSITION, Placer
 from ..rules.structure import Structure, TensorHole
 from ..undefined import last_name
 from .domains import Domain
+from .partial import Partial
 from .sampler import Numbers
-
-if TYPE_CHECKING:
-    from .source import Partial
 
 # How many values are looked at for a second tensor of a call before a fresh one is drawn.
 _SECOND = 3
@@ -40,7 +38,7 @@ class RuleChoice:
 
     @property
     def op(self) -> str:
-        return self.partial.rule.structure.function
+        return self.partial.op
 
     @property
     def exact(self) -> bool:
@@ -58,12 +56,10 @@ class RuleChoice:
 
     def makes(self, kind: TensorType) -> bool:
         """As ``placing.Choice.makes``."""
-        rule = self.partial.rule
-        if self.writes or len(rule.cases) != 1 or rule.cases[0].count is not None:
+        if self.writes or self.partial.out != kind.rank:
             return False
-        shape = rule.cases[0].shapes[0]
-        names = rule.dtypes.outputs(self.dtypes) or ("",)
-        return shape is not None and len(shape) == kind.rank and names[0] == kind.dtype.name
+        names = self.partial.types.outputs(self.dtypes) or ("",)
+        return names[0] == kind.dtype.name
 
     def place(self, placer: Placer, budget: int, connect: float = 0.9) -> list[Live] | None:
         """Call it on values that exist, on adapted and on fresh ones; None with the program as it was."""
@@ -76,20 +72,17 @@ class RuleChoice:
 
     def in_front(self, placer: Placer, kind: TensorType) -> list[Live] | None:
         """As ``placing.Choice.in_front``: the numbers are such that the first output has this shape by the rule."""
-        rule = self.partial.rule
-        domains = self.partial.domains.of(rule.structure, self.dtypes)
-        if domains is None or not self.makes(kind):
+        if not self.makes(kind):
             return None
+        rule = self.partial.rule
+        domains = self.partial.table.of(self.dtypes)
         goals = tuple(zip(rule.cases[0].shapes[0] or (), kind.shape))
         numbers = self.partial.sampler.draw(placer.random, placer.options, placer.mode, None, goals)
         return None if numbers is None else self._call(placer, None, numbers, domains, {})
 
     def _place(self, placer: Placer, adapter: Adapter, connect: float) -> list[Live] | None:
-        rule = self.partial.rule
-        holes = rule.structure.tensors
-        domains = self.partial.domains.of(rule.structure, self.dtypes)
-        if domains is None:
-            return None
+        holes = self.partial.rule.structure.tensors
+        domains = self.partial.table.of(self.dtypes)
         chosen: dict[str, Live] = {}
         fixed: dict[str, int | float] = {}
         existing = placer.builder.usable()

@@ -91,6 +91,28 @@ class Known:
     gradient: bool
 
 
+@dataclass(frozen=True)
+class Table:
+    """Domains for the tensors of one partial operator, called ``names``.
+
+    ``rows``: those of the records of the partial operator, by their element types. Without any, ``each`` has domains
+    for each tensor, by the element type that they were found with.
+    """
+
+    names: tuple[str, ...]
+    rows: Mapping[tuple[str, ...], tuple[Domain, ...]]
+    each: tuple[Mapping[str, Domain], ...] = ()
+
+    def of(self, dtypes: Sequence[str]) -> dict[str, Domain]:
+        """A domain for each tensor: of the record most of whose element types are these, or of one that has the
+        tensor's; the first of equals."""
+        if self.rows:
+            best = max(self.rows, key=lambda types: sum(map(eq, types, dtypes)))
+            return dict(zip(self.names, self.rows[best]))
+        found = [options.get(dtype) or next(iter(options.values())) for options, dtype in zip(self.each, dtypes)]
+        return dict(zip(self.names, found))
+
+
 def known_call(record: Record) -> Known | None:
     """A record as a rule sees it; None if its arguments have no normal form that keeps all tensors."""
     names: dict[int, str] = {}
@@ -152,23 +174,32 @@ class Domains:
         """Records of the same partial operator."""
         return self._by_structure.get(structure.text, [])
 
-    def of(self, structure: Structure, dtypes: Sequence[str]) -> dict[str, Domain] | None:
-        """A domain for each tensor: those of a record of the same partial operator, preferably with the same element
-        types, or tensor by tensor of records where the tensor has the same name; None if there is none for one."""
+    def table(self, structure: Structure) -> Table | None:
+        """Domains for the tensors of a partial operator: those of records of the same one, or tensor by tensor of
+        records where the tensor has the same name; None if there is none for one of them."""
+        names = tuple([hole.name for hole in structure.tensors])
         same = self.like(structure)
-        best = max(same, key=lambda item: sum(map(eq, item.dtypes, dtypes))) if same else None
-        found = {}
-        for hole, dtype in zip(structure.tensors, dtypes):
-            if best is not None:
-                domain = best.domains[hole.name]
-            elif options := self._by_name.get(hole.name):
-                domain = max((item.domains[hole.name] for item in options), key=lambda one: one.dtype.name == dtype)
-            else:
+        if same:
+            rows: dict[tuple[str, ...], tuple[Domain, ...]] = {}
+            for item in same:
+                if item.dtypes not in rows:
+                    rows[item.dtypes] = tuple([self._safe(structure, name, item.domains[name]) for name in names])
+            return Table(names, rows)
+        each = []
+        for name in names:
+            found: dict[str, Domain] = {}
+            for item in self._by_name.get(name, ()):
+                domain = item.domains[name]
+                found.setdefault(domain.dtype.name, self._safe(structure, name, domain))
+            if not found:
                 return None
-            if hole.name in self._indices and not all(name in structure.dimensions for name in domain.index or ("",)):
-                # Which dimension it indexes is not known here: what is below the smallest of all is safe.
-                others = tuple(name for name in structure.symbols if name in structure.dimensions)
-                own = f"{hole.name}["
-                domain = replace(domain, index=tuple(name for name in others if not name.startswith(own)))
-            found[hole.name] = domain
-        return found
+            each.append(found)
+        return Table(names, {}, tuple(each))
+
+    def _safe(self, structure: Structure, name: str, domain: Domain) -> Domain:
+        """The domain; of an index below the smallest of all other tensors' dimensions where it is not known here which
+        one it indexes."""
+        if name not in self._indices or all(item in structure.dimensions for item in domain.index or ("",)):
+            return domain
+        others = (item for item in structure.symbols if item in structure.dimensions)
+        return replace(domain, index=tuple(item for item in others if not item.startswith(f"{name}[")))

@@ -179,7 +179,7 @@ def test_tensors_are_drawn_within_domains(records):
     source = RuleSource.load(records)
     partials = source.partials("torch.gather")
     assert partials
-    domains = partials[0].domains.of(partials[0].rule.structure, ("float32", "int64"))
+    domains = partials[0].table.of(("float32", "int64"))
     assert domains["index"].index and not domains["self"].index
     assert torch.get_num_threads() == 1
 
