@@ -17,6 +17,7 @@ from misfold.programs.errors import MisfoldError, UsageError, one_line
 
 from ..lines import digest, write_lines
 from ..records import installed_version
+from .dtypes import DtypeRules
 from .rule import Rule
 
 FORMAT = 1
@@ -104,7 +105,8 @@ def parse_operator(line: bytes, operator: str) -> list[Rule]:
     """
     try:
         data = json.loads(line)
-        return [Rule.from_data(operator, item, data["dtypes"]) for item in data["rules"]]
+        dtypes = DtypeRules(data["dtypes"])
+        return [Rule.from_data(operator, item, dtypes) for item in data["rules"]]
     except (MisfoldError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UsageError(f"not the rules of {operator}: {one_line(str(error))}; make them anew: {COMMAND}") from error
 

@@ -191,6 +191,26 @@ class DtypeRule:
             raise TextError(f"not a rule for element types: {error!r}") from None
 
 
+class DtypeRules:
+    """An operator's rules for element types as a file has them, each read once; rules of structures share them."""
+
+    def __init__(self, data: Sequence[Any]):
+        self._data = data
+        self._read: dict[tuple[int, int], DtypeRule] = {}
+
+    def of(self, place: int, tensors: int) -> DtypeRule:
+        """The one at a place, for calls with so many tensors.
+
+        Raises:
+            TextError: it is none.
+            IndexError: there are not so many.
+        """
+        found = self._read.get((place, tensors))
+        if found is None:
+            found = self._read[place, tensors] = DtypeRule.from_data(self._data[place], tensors)
+        return found
+
+
 # Beyond this, combinations are a sample.
 MAX_COMBINATIONS = 400
 

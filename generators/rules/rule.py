@@ -11,7 +11,7 @@ from misfold.programs.errors import TextError
 from misfold.programs.types import TensorType
 
 from .constraints import Constraint, holds
-from .dtypes import NAMES, SCALARS, DtypeRule, word
+from .dtypes import NAMES, SCALARS, DtypeRule, DtypeRules, word
 from .expressions import Expression, Undefined, evaluate
 from .structure import Structure
 from .text import parse_constraint, parse_expression, print_constraint, print_expression
@@ -202,8 +202,8 @@ class Rule:
         return data
 
     @staticmethod
-    def from_data(function: str, data: Mapping[str, Any], dtypes: Sequence[Any]) -> Rule:
-        """From what ``to_data`` gives; ``dtypes`` are the data of the operator's rules for element types.
+    def from_data(function: str, data: Mapping[str, Any], dtypes: DtypeRules) -> Rule:
+        """From what ``to_data`` gives; ``dtypes`` are the operator's rules for element types.
 
         Raises:
             TextError: it is not that.
@@ -214,7 +214,7 @@ class Rule:
                 structure,
                 tuple(_case_from(item) for item in data.get("cases", ())),
                 tuple(parse_constraint(item) for item in data.get("where", ())),
-                DtypeRule.from_data(dtypes[data["dtypes"]], len(structure.tensors)),
+                dtypes.of(data["dtypes"], len(structure.tensors)),
                 Scores(*map(int, data["scores"])),
                 tuple(
                     Evidence(tuple(item[0]), tuple(NAMES[c] for c in item[1]), item[2] if len(item) > 2 else "")

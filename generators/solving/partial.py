@@ -15,7 +15,7 @@ from misfold.programs.errors import MisfoldError, UsageError, one_line
 from misfold.programs.lazy import lazy
 
 from ..rules import Rule
-from ..rules.dtypes import NAMES, DtypeRule, spelled
+from ..rules.dtypes import NAMES, DtypeRule, DtypeRules, spelled
 from .domains import Domain, Table
 from .sampler import Sampler
 
@@ -87,7 +87,7 @@ class Shared:
     """What the partial operators of one operator have in common."""
 
     def __init__(self, dtypes: Sequence[Any], domains: Sequence[Any]):
-        self.dtypes, self._domains = dtypes, domains
+        self.dtypes, self._domains = DtypeRules(dtypes), domains
 
     @lazy
     def domains(self) -> list[Domain]:
@@ -109,14 +109,10 @@ def read_partials(op: str, lines: Sequence[bytes]) -> list[Partial]:
     try:
         head = json.loads(lines[0])
         shared = Shared(head["dtypes"], head["domains"])
-        types: dict[tuple[int, int], DtypeRule] = {}
-        found = []
-        for (index, ranks, out, flags), body in zip(head["partials"], lines[1:], strict=True):
-            key = index, len(ranks)
-            if key not in types:
-                types[key] = DtypeRule.from_data(head["dtypes"][index], len(ranks))
-            found.append(Partial(op, types[key], ranks, out, flags, body, shared))
-        return found
+        return [
+            Partial(op, shared.dtypes.of(place, len(ranks)), ranks, out, flags, body, shared)
+            for (place, ranks, out, flags), body in zip(head["partials"], lines[1:], strict=True)
+        ]
     except (MisfoldError, ValueError, KeyError, TypeError, IndexError) as error:
         raise damaged(op, error) from None
 

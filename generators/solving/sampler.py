@@ -21,8 +21,8 @@ from .numbers import Check, compiled_check
 from .remaining import Remaining
 from .sizes import draw_float, draw_integer, draw_size
 
-# Draws before z3 is asked; a rule without unusual constraints succeeds with the first or second.
-_DRAWS = 3
+# Draws before z3 is asked, which takes as long as a hundred of them; most rules need one or two.
+_DRAWS = 12
 # Sizes that are looked at where a goal is no linear function of them.
 _SCANNED = 40
 # Sizes that fit only by being larger than what compilers care about make slow cases.
@@ -73,8 +73,13 @@ class Sampler:
         """Numbers that the rule calls valid, among them those of ``fixed``, under which the expressions of ``goals``
         have their values; None if none were found."""
         wanted = [compiled_check(Comparison("==", goal, Const(value)), self._places) for goal, value in goals]
+        given: _Slots = [None] * len(self.names)
+        for name, value in (fixed or {}).items():
+            given[self._places[name]] = value
+        if not all(check.holds(given) for check in (*self._checks, *wanted) if _decided(check, given)):
+            return None  # nor is there anything to be solved
         for _ in range(_DRAWS):
-            slots = self._attempt(random, options, mode, fixed or {}, wanted)
+            slots = self._attempt(random, options, mode, given, wanted)
             if slots is not None:
                 found = dict(zip(self.names, slots))
                 if self.rule.valid(found):
@@ -86,13 +91,9 @@ class Sampler:
         return solved if solved is not None and self.rule.valid(solved) else None
 
     def _attempt(
-        self, random: Random, options: Options, mode: Mode, fixed: Mapping[str, Any], wanted: list[Check]
+        self, random: Random, options: Options, mode: Mode, given: _Slots, wanted: list[Check]
     ) -> _Slots | None:
-        slots: _Slots = [None] * len(self.names)
-        for name, value in fixed.items():
-            slots[self._places[name]] = value
-        if fixed and not all(check.holds(slots) for check in self._checks if _decided(check, slots)):
-            return None
+        slots = list(given)
         base = random.choice(self._known) if self._known else None
         # Sizes that a goal is about come from the goal, behind the numbers.
         for place in self._order:
