@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -14,18 +14,9 @@ from misfold.compiler.errors import PipelineError, Unsupported
 from misfold.compiler.frontend import backend
 from misfold.compiler.frontend.backend import MAX_SPECIALISED, FallbackWarning
 
+from .through_dynamo import compiled
 
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    torch._dynamo.reset()
-    torch.manual_seed(0)
-    yield
-    torch._dynamo.reset()
-
-
-def compiled(function: Callable[..., Any], dynamic: bool = False, **options: Any) -> Callable[..., Any]:
-    """The function compiled by the backend, which may not fall back unless the options say so."""
-    return torch.compile(function, backend="misfold", dynamic=dynamic, options={"strict": True, **options})
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 def agree(function: Callable[..., Any], *inputs: torch.Tensor, tolerance: float = 1e-5, **options: Any) -> None:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 
+from .through_dynamo import compiled
 
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    torch._dynamo.reset()
-    torch.manual_seed(0)
-    yield
-    torch._dynamo.reset()
-
-
-def compiled(function: Callable[..., Any], dynamic: bool = False) -> Callable[..., Any]:
-    return torch.compile(function, backend="misfold", dynamic=dynamic, options={"strict": True})
+pytestmark = pytest.mark.usefixtures("fresh")
 
 
 def with_gradient(function: Callable[..., Any], x: torch.Tensor) -> list[torch.Tensor]:
