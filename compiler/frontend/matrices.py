@@ -93,7 +93,7 @@ def triangular_solve(c: Context, a: Tensor, b: Tensor, *, is_upper: bool, unit: 
     for number in reversed(order) if is_upper else order:
         solved = row(x, number)
         if not unit:
-            solved = solved / a.slice(1, number, number + 1).slice(2, number, number + 1)
+            solved = solved / column(row(a, number), number)
         beyond = place < number if is_upper else place > number
         x = place.equals(number).where(solved, beyond.where(x - column(a, number) * solved, x))
     return x
@@ -128,6 +128,12 @@ def first_true(flags: Sequence[Tensor], like: Tensor) -> Tensor:
 def of_nothing(c: Context) -> list[Tensor]:
     """The results for matrices without elements: there are none, or zeros."""
     return [c.full(0, tuple(one.shape), dtype_of(one.dtype)) for one in c.results]
+
+
+def shaped(c: Context, made: Sequence[Tensor], first: int = 0) -> list[Tensor]:
+    """Tensors in the shapes of the results that they are, from result ``first`` on. Batches come as one dimension."""
+    wanted = [tuple(one.shape) for one in c.results[first : first + len(made)]]
+    return [one.reshape(*shape) for one, shape in zip(made, wanted, strict=True)]
 
 
 def unit_matrices(c: Context, number: int) -> Tensor:

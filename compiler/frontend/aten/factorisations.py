@@ -17,6 +17,7 @@ from misfold.compiler.frontend.matrices import (
     rearranged,
     row,
     rows,
+    shaped,
     steps,
     transposed,
     triangular_solve,
@@ -25,7 +26,7 @@ from misfold.compiler.frontend.matrices import (
     with_unit_diagonal,
 )
 from misfold.compiler.frontend.registry import Context, aten
-from misfold.compiler.frontend.tensor import Tensor, joint_shape
+from misfold.compiler.frontend.tensor import Tensor, concatenate, joint_shape
 
 
 def lu(c: Context, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -47,8 +48,7 @@ def lu(c: Context, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         factor = zeros[-1].where(column(a, k), column(a, k) / diagonal)
         right = (across > k).where(a - factor * row(a, k), across.equals(k).where(factor, a))
         a = (place > k).where(right, a)
-    joined = pivots[0].one("concatenate", *pivots[1:], dim=1) if len(pivots) > 1 else pivots[0]
-    return a, joined, first_true(zeros, a)
+    return a, concatenate(pivots, 1), first_true(zeros, a)
 
 
 def _factors(c: Context, a: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -68,8 +68,7 @@ def lu_factor(c: Context, a: Tensor, *, pivot: bool = True, check_errors: bool =
     both, pivots, info = _pivoted(c, a, pivot)
     if check_errors:
         checked(c, info, a)
-    shapes = [tuple(one.shape) for one in c.results]
-    return [one.reshape(*shape) for one, shape in zip((both, pivots, info), shapes)]
+    return shaped(c, (both, pivots, info))
 
 
 @aten("linalg_lu.default")
@@ -138,7 +137,7 @@ def det(c: Context, a: Tensor) -> list[Tensor]:
     both, pivots, _ = _factors_as_eager(c, a)
     sign, diagonal = _sign_and_diagonal(both, pivots)
     result = sign * diagonal.reduce("mul", (1,))
-    return [one.reshape(*wanted.shape) for one, wanted in zip((result, both, pivots), c.results)]
+    return shaped(c, (result, both, pivots))
 
 
 @aten("_linalg_slogdet.default")
@@ -148,8 +147,7 @@ def slogdet(c: Context, a: Tensor) -> list[Tensor]:
     both, pivots, _ = _factors_as_eager(c, a)
     sign, diagonal = _sign_and_diagonal(both, pivots)
     signs = (diagonal > 0).cast(both.dtype) - (diagonal < 0).cast(both.dtype)
-    made = (sign * signs.reduce("mul", (1,)), diagonal.abs().log().sum((1,)), both, pivots)
-    return [one.reshape(*wanted.shape) for one, wanted in zip(made, c.results)]
+    return shaped(c, (sign * signs.reduce("mul", (1,)), diagonal.abs().log().sum((1,)), both, pivots))
 
 
 def _solved(c: Context, both: Tensor, pivots: Tensor, b: Tensor, adjoint: bool = False) -> Tensor:
@@ -206,8 +204,7 @@ def solve(c: Context, a: Tensor, b: Tensor, *, left: bool = True, check_errors: 
         order = pivots.reshape(*a.shape[:-1]).broadcast((*batch, a.shape[-1])).reshape(count, a.shape[-1])
         right = batched(b.broadcast((*batch, *b.shape[-2:])))
         result = _solve_beside(c, wide, order, right, left or is_vector, False).reshape(*c.shape)
-    rest = [one.reshape(*wanted.shape) for one, wanted in zip((both, pivots, info), c.results[1:])]
-    return [result, *rest]
+    return [result, *shaped(c, (both, pivots, info), first=1)]
 
 
 @aten("linalg_inv_ex.default")
@@ -217,5 +214,4 @@ def inv(c: Context, a: Tensor, *, check_errors: bool = False) -> list[Tensor]:
     both, pivots, info = _factors(c, a)
     if check_errors:
         checked(c, info, a)
-    inverse = _solved(c, both, pivots, identity(both))
-    return [inverse.reshape(*c.shape), info.reshape(*c.results[1].shape)]
+    return shaped(c, (_solved(c, both, pivots, identity(both)), info))

@@ -8,10 +8,12 @@ from math import prod
 from misfold.compiler.frontend.matrices import (
     batched,
     column,
+    columns,
     identity,
     of_nothing,
     row,
     rows,
+    shaped,
     steps,
     transposed,
     unit_matrices,
@@ -27,7 +29,7 @@ def reflections(c: Context, a: Tensor) -> tuple[Tensor, Tensor]:
     Reflection k is 1 - tau·v·vᵀ, with zeros in v before k and a one there (Golub and Van Loan, "Matrix Computations",
     4th edition, section 5.1). Where a column is zero below the diagonal already, tau is 0, as LAPACK's larfg has it.
     """
-    place, across = rows(a), a.iota(2)
+    place, across = rows(a), columns(a)
     factors = []
     for k in steps(c, min(a.shape[1:])):
         source = column(a, k)
@@ -67,7 +69,7 @@ def geqrf(c: Context, a: Tensor) -> list[Tensor]:
     if not a.elements:
         return of_nothing(c)
     made, factors = reflections(c, batched(a))
-    return [made.reshape(*a.shape), factors.reshape(*c.results[1].shape)]
+    return shaped(c, (made, factors))
 
 
 @aten("linalg_householder_product.default")
