@@ -25,8 +25,8 @@ settings.load_profile("misfold")
 SLOW_SECONDS = 3600
 
 
-# Files of few tests that take a minute or more all together. They are begun first: begun last, they would keep one worker
-# busy while the others have nothing left.
+# Files of few tests that take a minute or more all together. They are begun first: begun last, they would keep one
+# worker busy while the others have nothing left.
 LONG = ("fuzz/test_campaign.py", "fuzz/graphs/test_campaign.py", "compiler/codegen/test_random_programs.py")
 
 
