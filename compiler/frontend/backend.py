@@ -87,9 +87,15 @@ def backend(settings: Settings) -> Callable[[Any, Sequence[Any]], Any]:
     return compiled
 
 
-#: Operators that return new memory, whose decomposition is a view of the argument where nothing has to move: a caller
-#: who writes to the result would write to the argument. They have conversions, and those copy.
-_WITH_ANOTHER_ALIASING = (torch.ops.aten.native_channel_shuffle.default, torch.ops.aten.channel_shuffle.default)
+#: Operators whose decomposition means something else. Shuffles return new memory; decomposed they are a view of the
+#: argument where nothing has to move, and a caller who writes to the result would write to the argument. Products with
+#: a vector refuse another element type; decomposed they promote. Their conversions do neither.
+_TAKEN_WHOLE = (
+    torch.ops.aten.native_channel_shuffle.default,
+    torch.ops.aten.channel_shuffle.default,
+    torch.ops.aten.mv.default,
+    torch.ops.aten.addmv.default,
+)
 
 
 @cache
@@ -98,7 +104,7 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
     from torch._decomp import core_aten_decompositions
 
     table: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
-    for operator in _WITH_ANOTHER_ALIASING:
+    for operator in _TAKEN_WHOLE:
         table.pop(operator, None)
     return table
 

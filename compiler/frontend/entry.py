@@ -16,7 +16,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.ir import Graph, Node, Value
 
-from .imported import Check, Computed, Constant, Imported, Input, Mutation, Output, Part, Passed, View
+from .imported import Computed, Constant, Imported, Input, Mutation, Output, Part, Passed, View
 from .importer import Importer, Token, returned
 from .layout import has_own_places, strides_of
 from .tensor import Tensor
@@ -233,9 +233,9 @@ class _Program:
         builder = self.importer.builder
         inputs = [self.inputs[value.name] for value in builder.inputs]
         checks = []
-        for info, name, is_matrix in self.importer.checks:
-            checks.append(Check(len(self.values), name, is_matrix))
-            self.values.append(info.value)
+        for value, check in self.importer.checks:
+            checks.append(check(len(self.values)))
+            self.values.append(value.value)
             self.strides.append(None)
         graph = _with_strides(builder.finish(self.values), self.strides)
         return Imported(graph, tuple(inputs), tuple(self.outputs), tuple(self.mutations), tuple(checks))

@@ -10,7 +10,7 @@ import torch
 
 from misfold.compiler.codegen import Compiled
 
-from .imported import Computed, Constant, Imported, Mutation, Part, Passed, View
+from .imported import Computed, Constant, Divided, Factorised, Imported, Mutation, Part, Passed, View
 from .types import TO_TORCH
 
 
@@ -40,6 +40,7 @@ class Executable:
         Raises:
             TypeError: an argument is not a tensor of the dtype and shape that the program was compiled for.
             AssertionFailed, OutOfBounds: the compiled code found an index out of range.
+            RuntimeError: integers were divided by zero.
             torch.linalg.LinAlgError: a matrix has no factorisation, as eager says.
         """
         inputs = self._tensors(arguments)
@@ -48,7 +49,12 @@ class Executable:
         outputs = [torch.empty_strided(shape, strides, dtype=dtype) for shape, strides, dtype in self._outputs]
         self._compiled.call_pointers([tensor.data_ptr() for tensor in (*laid, *outputs)])
         for check in self._imported.checks:
-            torch.ops.aten._linalg_check_errors(outputs[check.output], check.name, is_matrix=check.is_matrix)
+            match check:
+                case Factorised(output, name, is_matrix):
+                    torch.ops.aten._linalg_check_errors(outputs[output], name, is_matrix=is_matrix)
+                case Divided(output):
+                    if outputs[output].any():
+                        raise RuntimeError("ZeroDivisionError")  # eager's words
         results = tuple([self._result(output, inputs, outputs) for output in self._imported.outputs])
         with torch.no_grad():
             for mutation in self._imported.mutations:

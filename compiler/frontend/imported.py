@@ -86,13 +86,23 @@ class Mutation:
 
 
 @dataclass(frozen=True)
-class Check:
+class Factorised:
     """After the call, elements of output ``output`` other than zero are an error: what LAPACK's ``info`` says of the
     function ``name``, of one matrix or of a batch."""
 
     output: int
     name: str
     is_matrix: bool
+
+
+@dataclass(frozen=True)
+class Divided:
+    """After the call, output ``output``, a truth value, says whether integers were divided by zero: an error."""
+
+    output: int
+
+
+Check = Factorised | Divided
 
 
 @dataclass(frozen=True)

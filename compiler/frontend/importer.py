@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from misfold.compiler.graph.operators.base import IllTyped
 from misfold.compiler.graph.operators.creation import MAX_LITERAL
 
 from .decompositions import decompose
+from .imported import Check, Factorised
 from .layout import strides_of
 from .registry import Context, conversions
 from .tensor import Tensor
@@ -45,7 +47,7 @@ class Importer:
         #: New values of inputs that the graph writes with ``copy_``: (written node, its new value).
         self.written: list[tuple[FxNode, Any]] = []
         #: What must be zero: (LAPACK's info, the function's name, whether it is of one matrix).
-        self.checks: list[tuple[Tensor, str, bool]] = []
+        self.checks: list[tuple[Tensor, Callable[[int], Check]]] = []
 
     # -------------------------------------------------------------------------------------------------------- inputs
 
@@ -130,7 +132,8 @@ class Importer:
         if target is not torch.ops.aten._linalg_check_errors.default:
             raise Unsupported("is called for an effect", str(target))
         info, name = arguments
-        self.checks.append((self._argument(info), str(name), bool(node.kwargs["is_matrix"])))
+        failure = partial(Factorised, name=str(name), is_matrix=bool(node.kwargs["is_matrix"]))
+        self.checks.append((self._argument(info), failure))
         return [Token(), None]
 
     def _convert(self, node: FxNode, name: str, expected: Any) -> Any:

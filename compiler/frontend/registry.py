@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from misfold.compiler.errors import Unsupported
 from misfold.compiler.graph.builder import Builder
 
 from . import tensor as tensors
+from .imported import Check, Divided, Factorised
 from .tensor import Tensor, joint_shape
 from .types import Number, computing, dtype_of, number_dtype, result_type
 
@@ -59,8 +60,8 @@ class Context:
     """
 
     def __init__(self, operator: str, builder: Builder, results: Sequence[Any], used: Collection[int] = (0,)):
-        #: Values that must be zero when the program has run: LAPACK's ``info``, whose it is, whether of one matrix.
-        self.checks: list[tuple[Tensor, str, bool]] = []
+        #: Values that must be zero when the program has run, and what they say, once the number of the output is known.
+        self.checks: list[tuple[Tensor, Callable[[int], Check]]] = []
         self.operator = operator
         self.builder = builder
         self.results = results
@@ -78,7 +79,16 @@ class Context:
 
     def check(self, info: Tensor, name: str, is_matrix: bool) -> None:
         """Have the program fail as eager does in the function ``name`` where an element of ``info`` is not zero."""
-        self.checks.append((info.cast(I32), name, is_matrix))
+        self.checks.append((info.cast(I32), partial(Factorised, name=name, is_matrix=is_matrix)))
+
+    def divisor(self, b: Tensor, given: Tensor | Number) -> Tensor:
+        """The divisor ``b``, which is ``given`` in the shape and dtype of the division. Where integers would be divided
+        by zero it is 1, and the program fails afterwards as eager does."""
+        if b.dtype.is_float or 0 in b.shape or (not isinstance(given, Tensor) and given != 0):
+            return b
+        zeros = given.cast(b.dtype).equals(0) if isinstance(given, Tensor) else b.equals(0)
+        self.checks.append((zeros.reduce("or"), Divided))
+        return b.equals(0).where(1, b)
 
     @property
     def dtype(self) -> DType:
@@ -129,7 +139,13 @@ class Context:
 
 
 def dimension(dim: int, rank: int) -> int:
-    """A dimension counted from the front. Tensors of rank 0 are taken as of rank 1, as eager does."""
+    """A dimension counted from the front. Tensors of rank 0 are taken as of rank 1, as eager does.
+
+    Raises:
+        Unsupported: there is no such dimension. Shape inference does not ask that of all operators.
+    """
+    if not -max(rank, 1) <= dim < max(rank, 1):
+        raise Unsupported(f"there is no dimension {dim} of {rank}")
     return dim % max(rank, 1)
 
 
@@ -138,4 +154,4 @@ def dimensions(dims: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
     if dims is None or (not isinstance(dims, int) and not dims):
         return tuple(range(rank))
     listed = [dims] if isinstance(dims, int) else dims
-    return tuple(sorted(dim % rank for dim in listed)) if rank else ()
+    return tuple(sorted(dimension(dim, rank) for dim in listed)) if rank else ()

@@ -46,12 +46,13 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 @aten("div.Tensor", "div.Scalar", "div.Tensor_mode", "div.Scalar_mode", "true_divide.Tensor", "true_divide.Scalar")
 def div(c: Context, a: Tensor, b: Tensor | Number, rounding_mode: str | None = None) -> Tensor:
     whole = isinstance(b, Tensor) and b.rank > 0
+    given = b
     a, b = c.operands(a, b)
     if rounding_mode == "floor":
-        return a // b
+        return a // c.divisor(b, given)
     if rounding_mode == "trunc":
         if not a.dtype.is_float:
-            return a.binary("truncdiv", b)
+            return a.binary("truncdiv", c.divisor(b, given))
         # eager rounds short quotients before it cuts them off, unless it divides by a number
         quotient = (a / b).cast(c.dtype).cast(c.computing) if whole else a / b
         return quotient.one("trunc")
@@ -65,14 +66,16 @@ def floor_divide(c: Context, a: Tensor, b: Tensor | Number) -> Tensor:
 
 @aten("remainder.Tensor", "remainder.Scalar", "remainder.Scalar_Tensor")
 def remainder(c: Context, a: Tensor | Number, b: Tensor | Number) -> Tensor:
+    given = b
     a, b = c.operands(a, b)
-    return a % b
+    return a % c.divisor(b, given)
 
 
 @aten("fmod.Tensor", "fmod.Scalar")
 def fmod(c: Context, a: Tensor, b: Tensor | Number) -> Tensor:
+    given = b
     a, b = c.operands(a, b)
-    return a.binary("truncmod", b)
+    return a.binary("truncmod", c.divisor(b, given))
 
 
 @aten("pow.Tensor_Scalar")

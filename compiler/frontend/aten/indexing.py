@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from misfold.compiler.dtypes import BOOL, I64
+from misfold.compiler.dtypes import BOOL, I32, I64
 from misfold.compiler.frontend.registry import Context, aten, dimension
 from misfold.compiler.frontend.tensor import Tensor, concatenate, joint_shape
 from misfold.compiler.frontend.types import Number
@@ -61,9 +61,11 @@ def take(c: Context, x: Tensor, index: Tensor) -> Tensor:
 
 @aten("index_select.default")
 def index_select(c: Context, x: Tensor, dim: int, index: Tensor) -> Tensor:
+    if index.dtype not in (I32, I64) or index.rank > 1:
+        raise c.unsupported("eager takes a vector of int32 or int64 for an index")
     if not x.rank:
-        return x
-    dim %= x.rank
+        return x.reshape(1).gather([index.cast(I64).reshape(1)]).reshape()
+    dim = dimension(dim, x.rank)
     if 0 in c.shape:
         return c.full(0, dtype=c.dtype)
     along = index.cast(I64).reshape(index.elements).broadcast(c.shape, [dim])

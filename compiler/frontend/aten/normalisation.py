@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 
 from misfold.compiler.dtypes import DType
-from misfold.compiler.frontend.registry import Context, Result, aten
+from misfold.compiler.frontend.registry import Context, Result, aten, dimension
 from misfold.compiler.frontend.tensor import Tensor, as_float
 
 Grads = tuple[Tensor | None, Tensor | None, Tensor | None]
@@ -14,7 +14,8 @@ Grads = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 def _along(x: Tensor, dim: int, function: Callable[[Tensor, int], Tensor]) -> Tensor:
     """A function along one dimension; a tensor of rank 0 is taken as of rank 1."""
-    return function(x, dim % x.rank) if x.rank else function(x.reshape(1), 0).reshape()
+    dim = dimension(dim, x.rank)
+    return function(x, dim) if x.rank else function(x.reshape(1), 0).reshape()
 
 
 @aten("_softmax.default", "_safe_softmax.default", "softmax.int", "_log_softmax.default", "log_softmax.int")

@@ -13,7 +13,14 @@ from misfold.compiler.frontend.types import Number
 def matmul(c: Context, a: Tensor, b: Tensor) -> Tensor:
     if c.name == "inner" and a.rank and b.rank > 1:
         b = b.transpose(-2 % b.rank, -1 % b.rank)
+    _alike(c, a, b)
     return product(a.cast(c.computing), b.cast(c.computing)).reshape(*c.shape)
+
+
+def _alike(c: Context, *operands: Tensor) -> None:
+    """Products do not promote. Shape inference does not see that everywhere."""
+    if len({one.dtype for one in operands}) > 1:
+        raise c.unsupported("eager takes operands of one element type")
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
@@ -47,6 +54,7 @@ def _rows(x: Tensor) -> int:
 
 @aten("addmm.default", "baddbmm.default", "addmv.default")
 def addmm(c: Context, x: Tensor, a: Tensor, b: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Tensor:
+    _alike(c, x, a, b)
     return _combined(c, x, product(a.cast(c.computing), b.cast(c.computing)), beta, alpha)
 
 

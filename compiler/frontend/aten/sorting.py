@@ -104,6 +104,10 @@ def searchsorted(
     """The number of elements below, or not above, each value: as many comparisons as a search along a short row."""
     row, values = (a, b) if c.name == "searchsorted" else (b, a)
     assert isinstance(row, Tensor)
+    if side not in (None, "left", "right") or (side == "left" and right):
+        raise c.unsupported(f"side {side!r}, where right is {right}, is refused by eager")
+    if sorter is not None and sorter.dtype != I64:
+        raise c.unsupported("eager takes a sorter of int64")
     if sorter is not None:
         places = [sorter if dim == row.rank - 1 else sorter.iota(dim) for dim in range(row.rank)]
         row = row.gather(places) if row.elements else row
