@@ -73,6 +73,10 @@ def _imported(name: str) -> Any:
         if not hasattr(item, part):
             raise UsageError(f"{path} has no {part}; give a module, or a function's full name")
         item = getattr(item, part)
+    parent, _, last = path.rpartition(".")
+    if parent and not rest:
+        # A function may hide the module of its name: users get the function.
+        item = getattr(sys.modules[parent], last, item)
     return item
 
 

@@ -100,6 +100,18 @@ def test_google_style(module):
     assert {"dtype float", "range [0,1]", "default 0.5"} <= facts(known["p"])
 
 
+def test_a_function_hides_the_module_of_its_name(tmp_path, monkeypatch):
+    (tmp_path / "user_package").mkdir()
+    (tmp_path / "user_package" / "crop.py").write_text(GOOGLE)
+    (tmp_path / "user_package" / "__init__.py").write_text("from .crop import crop\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        assert list(constraints("user_package.crop")) == ["user_package.crop"]
+    finally:
+        for name in ("user_package", "user_package.crop"):
+            sys.modules.pop(name, None)
+
+
 def test_infer_reads_a_users_module(module):
     found = CliRunner().invoke(app, ["infer", "--docs", module])
     assert found.exit_code == 0
@@ -128,7 +140,11 @@ def test_onnx_schemas():
     [
         ("tvm.relax.op.nn.conv2d", "data", {"structure tensor"}),
         ("tvm.relax.op.nn.conv2d", "strides", {"dtype int", "structure tuple"}),
-        ("tvm.topi.nn.conv2d", "filter", {"structure tensor", "ndim 4"}),
+        (
+            "tvm.topi.nn.conv2d",
+            "filter",
+            {"structure tensor", "shape [num_filter,in_channel,filter_height,filter_width]"},
+        ),
     ],
 )
 def test_tvm_docstrings(name, parameter, expected):
