@@ -49,19 +49,14 @@ def _operation(expression: Op, places: Mapping[str, int]) -> Function:
 
 @dataclass(frozen=True)
 class Side:
-    """A comparison: its name, both sides, and the places of the symbols in it."""
+    """A comparison: its name, both sides, the places of the symbols in it, and whether it holds for a list of numbers;
+    what divides by zero does not."""
 
     name: str
     left: Function
     right: Function
     places: tuple[int, ...]
-
-    def holds(self, numbers: Sequence[Any]) -> bool:
-        """Whether it holds; what divides by zero does not."""
-        try:
-            return bool(COMPARISONS[self.name](self.left(numbers), self.right(numbers)))
-        except Undefined:
-            return False
+    holds: Callable[[Sequence[Any]], bool]
 
     def root(self, numbers: list[Any], place: int) -> int | None:
         """The integer at ``place`` that makes both sides equal, if they are linear in it; the list stays as it was."""
@@ -89,10 +84,7 @@ class Check:
 
     sides: tuple[Side, ...]
     places: tuple[int, ...]
-
-    def holds(self, numbers: Sequence[Any]) -> bool:
-        """Whether the constraint holds."""
-        return any(side.holds(numbers) for side in self.sides)
+    holds: Callable[[Sequence[Any]], bool]
 
 
 def compiled_check(constraint: Constraint, places: Mapping[str, int]) -> Check:
@@ -103,11 +95,19 @@ def compiled_check(constraint: Constraint, places: Mapping[str, int]) -> Check:
     """
     options = constraint.options if isinstance(constraint, AnyOf) else (constraint,)
     sides = tuple(_side(item, places) for item in options)
-    return Check(sides, tuple(sorted({place for side in sides for place in side.places})))
+    tests = [side.holds for side in sides]
+    holds = tests[0] if len(tests) == 1 else lambda numbers: any(test(numbers) for test in tests)
+    return Check(sides, tuple(sorted({place for side in sides for place in side.places})), holds)
 
 
 def _side(item: Comparison, places: Mapping[str, int]) -> Side:
     names = dict.fromkeys((*symbols(item.left), *symbols(item.right)))
-    return Side(
-        item.name, compiled(item.left, places), compiled(item.right, places), tuple(places[name] for name in names)
-    )
+    left, right, test = compiled(item.left, places), compiled(item.right, places), COMPARISONS[item.name]
+
+    def holds(numbers: Sequence[Any]) -> bool:
+        try:
+            return bool(test(left(numbers), right(numbers)))
+        except Undefined:
+            return False
+
+    return Side(item.name, left, right, tuple(places[name] for name in names), holds)

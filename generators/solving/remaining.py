@@ -1,4 +1,4 @@
-"""z3 for what sampling leaves: one rule's constraints under numbers that are fixed."""
+"""z3 for what sampling leaves: one rule's constraints under numbers that are fixed, and goals."""
 
 from __future__ import annotations
 
