@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Any
 
 from misfold.programs.dtypes import DTYPES
 from misfold.programs.errors import TextError
+from misfold.programs.lazy import lazy
 
 from .structure import NumberHole, Structure
 
@@ -132,7 +132,7 @@ class DtypeRule:
             found.append(name)
         return tuple(found if count is None else found[:1] * count)
 
-    @cached_property
+    @lazy
     def combinations(self) -> tuple[Types, ...]:
         """Combinations that run, sorted; where there are many, those with at most one tensor unlike the first ones."""
         if self.listed is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 from typing import Any
 
 from misfold.programs.errors import TextError
+from misfold.programs.lazy import lazy
 from misfold.programs.types import TensorType
 
 from .constraints import Constraint, holds
@@ -170,7 +170,7 @@ class Rule:
             for shape, name in zip(shapes, names)
         )
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The rule's mathematics, without scores: what two versions are compared by."""
         lines = []

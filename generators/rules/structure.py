@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from misfold.programs.arguments import Argument
 from misfold.programs.errors import TextError
 from misfold.programs.hashing import text_hash
+from misfold.programs.lazy import lazy
 from misfold.programs.types import TensorType
 
 from ..traces.arguments import argument_text, decode, encode
@@ -53,18 +53,18 @@ class Structure:
     kwargs: tuple[tuple[str, Template], ...]
     names: tuple[str, ...]
 
-    @cached_property
+    @lazy
     def holes(self) -> tuple[TensorHole | NumberHole, ...]:
         """All holes, left to right."""
         items = (*self.args, *(item for _, item in self.kwargs))
         return tuple(hole for item in items for hole in _holes(item))
 
-    @cached_property
+    @lazy
     def tensors(self) -> tuple[TensorHole, ...]:
         """The holes for tensors, in the order that element types are given in."""
         return tuple(hole for hole in self.holes if isinstance(hole, TensorHole))
 
-    @cached_property
+    @lazy
     def symbols(self) -> tuple[str, ...]:
         """Names of all symbols: dimensions and numbers, left to right."""
         names: list[str] = []
@@ -75,12 +75,12 @@ class Structure:
                 names.append(hole.name)
         return tuple(names)
 
-    @cached_property
+    @lazy
     def dimensions(self) -> frozenset[str]:
         """The symbols that are dimensions of tensors, and so never negative."""
         return frozenset(f"{hole.name}[{index}]" for hole in self.tensors for index in range(hole.rank))
 
-    @cached_property
+    @lazy
     def floats(self) -> frozenset[str]:
         """The symbols that are floating-point numbers."""
         return frozenset(hole.name for hole in self.holes if isinstance(hole, NumberHole) and hole.kind == "float")
@@ -126,7 +126,7 @@ class Structure:
 
         return tuple([fill(item) for item in self.args]), tuple([(key, fill(item)) for key, item in self.kwargs])
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """As it reads: ``torch.sum(input: tensor[2], dim=(1,))``."""
         parts = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from misfold.programs.dtypes import DTYPES
 from misfold.programs.errors import MisfoldError, UsageError, one_line
@@ -53,34 +53,43 @@ class Partial:
         self._shared = shared
 
     @lazy
-    def _read(self) -> dict[str, Any]:
-        data: dict[str, Any] = json.loads(self._body)
-        return data
+    def _called(self) -> Called:
+        """What the line says, which takes the line's place."""
+        try:
+            data = json.loads(self._body)
+            rule = Rule.from_data(self.op, {**data, "scores": (), "evidence": ()}, self._shared.dtypes)
+            names = tuple([hole.name for hole in rule.structure.tensors])
+            domains = self._shared.domains
+            rows = {spelled(types): tuple([domains[place] for place in row]) for types, row in data.get("like", ())}
+            each = [{domains[place].dtype.name: domains[place] for place in row} for row in data.get("each", ())]
+            known = [dict(zip(rule.symbols, row, strict=True)) for row in data["rows"]]
+        except (MisfoldError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            raise damaged(self.op, error) from None
+        self._body = b""
+        return Called(rule, Table(names, rows, tuple(each)), Sampler(rule, known))
 
-    @lazy
+    @property
     def rule(self) -> Rule:
         """The rule, without its evidence and scores."""
-        try:
-            return Rule.from_data(self.op, {**self._read, "scores": (), "evidence": ()}, self._shared.dtypes)
-        except MisfoldError as error:
-            raise damaged(self.op, error) from None
+        return self._called.rule
 
-    @lazy
+    @property
     def table(self) -> Table:
         """Domains of the tensors."""
-        names = tuple([hole.name for hole in self.rule.structure.tensors])
-        domains = self._shared.domains
-        rows = {spelled(types): tuple([domains[place] for place in row]) for types, row in self._read.get("like", ())}
-        each = [
-            {domains[place].dtype.name: domains[place] for place in places} for places in self._read.get("each", ())
-        ]
-        return Table(names, rows, tuple(each))
+        return self._called.table
 
-    @lazy
+    @property
     def sampler(self) -> Sampler:
         """What draws numbers for the symbols."""
-        names = self.rule.symbols
-        return Sampler(self.rule, [dict(zip(names, row, strict=True)) for row in self._read["rows"]])
+        return self._called.sampler
+
+
+class Called(NamedTuple):
+    """What a partial operator is called by."""
+
+    rule: Rule
+    table: Table
+    sampler: Sampler
 
 
 class Shared:

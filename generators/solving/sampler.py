@@ -53,11 +53,12 @@ class Sampler:
         self._complete = len(rule.cases) == 1 and rule.cases[0].count is None
         if self._complete:
             # Outputs must not have negative sizes.
-            given = {Sym(name) for name in structure.dimensions}
+            # One object stands for all expressions of the same text, and hashing one takes long.
+            dims = {id(dim): dim for shape in rule.cases[0].shapes for dim in shape or ()}
             checks += [
                 compiled_check(Comparison(">=", dim, Const(0)), self._places)
-                for dim in dict.fromkeys(dim for shape in rule.cases[0].shapes for dim in shape or ())
-                if dim not in given
+                for dim in dims.values()
+                if not (isinstance(dim, Sym) and dim.name in structure.dimensions)
             ]
         self._checks = checks
         self._of = [[check for check in checks if place in check.places] for place in range(len(self.names))]
