@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -13,10 +14,12 @@ from typing import Any
 
 from misfold.generators.generator import Generator
 from misfold.generators.records import RecordBase
+from misfold.generators.solving.source import RuleSource
 from misfold.generators.support import Support
 from misfold.oracles import reference
 from misfold.oracles.reference import evaluate
 from misfold.programs.case import Case, parse_case
+from misfold.programs.errors import UsageError
 from misfold.targets import execution
 from misfold.targets.eager import Eager
 from misfold.targets.running import run_case
@@ -30,11 +33,17 @@ def _records(path: str | None) -> RecordBase:
     return RecordBase.load(path=path) if path else RecordBase.load()
 
 
+@lru_cache(maxsize=1)
+def _rules(path: str | None) -> RuleSource:
+    return RuleSource.load(_records(path))
+
+
 @lru_cache(maxsize=4)
 def generator_for(options: str) -> Generator:
     data = json.loads(options)
     path = data.pop("records", None)
-    return Generator(generator_options(data), _records(path))
+    made = generator_options(data)
+    return Generator(made, _records(path), _rules(path) if made.rules > 0 else None)
 
 
 @lru_cache(maxsize=8)
@@ -61,8 +70,13 @@ def warm_up() -> None:
     importlib.import_module("torch._dynamo")
     execution.warm_up()
     reference.warm_up()
-    path = os.environ.get("MISFOLD_RECORDS")
-    _records(path or None)
+    # Some programs by rules need z3, and which of a worker's is the first of them depends on chance.
+    importlib.import_module("z3")
+    path = os.environ.get("MISFOLD_RECORDS") or None
+    _records(path)
+    # Without rules for the installed torch campaigns by records go on, and others say so.
+    with contextlib.suppress(UsageError):
+        _rules(path)
 
 
 def observe(case: Case) -> dict[str, Any]:

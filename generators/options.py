@@ -27,6 +27,8 @@ DTYPES_MIX: Mapping[str, float] = {
 
 #: What calls are made from, by name, as the fraction of those that rules make (``Options.rules``).
 SOURCES: Mapping[str, float] = {"records": 0.0, "hybrid": 0.5, "rules": 1.0}
+#: The one that is meant where none is named.
+SOURCE = "hybrid"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Options:
     large: float = 0.2
     gradient: float = 0.25
     backward: float = 0.15
-    rules: float = 0.0
+    rules: float = SOURCES[SOURCE]
     special_values: float = 0.0
     bounds: Bounds = field(default_factory=Bounds)
 

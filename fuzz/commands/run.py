@@ -82,7 +82,7 @@ def run(
         typer.Option(
             "--source",
             help="What operators are called by: 'rules' (sizes and numbers solved for), 'records' (known calls, varied)"
-            " or 'hybrid'. Default: records.",
+            " or 'hybrid'. Default: hybrid.",
         ),
     ] = None,
     exact: Annotated[

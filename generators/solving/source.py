@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 from random import Random
 
+from misfold.programs.errors import UsageError
+
 from ..placing import Source
 from ..records import RecordBase
 from ..rules import RuleBase
@@ -89,7 +91,10 @@ class RuleSource:
         Raises:
             UsageError: there are none, or no records.
         """
-        rules = RuleBase.load()
+        try:
+            rules = RuleBase.load()
+        except UsageError as error:
+            raise UsageError(f"{error}; or call operators as recorded: --source records") from error
         records = records if records is not None else RecordBase.load()
         known = records.digest if isinstance(records, RecordBase) else ""
         return RuleSource(rules, records, prepared.load(rules.version, rules.digest, known))
