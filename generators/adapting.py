@@ -26,6 +26,8 @@ _FLOAT_CLAMPS = (*_CLAMPS, FUNCTIONAL + "hardtanh")
 _TRUTHS = _both("gt", "ne", "le", "lt", "ge", "greater", "less", "not_equal")
 _SQUASHES = (*_both("tanh", "sin", "cos", "erf"), FUNCTIONAL + "softsign")
 _SIGMOIDS = (*_both("sigmoid"), "torch.special.expit")
+# These give float32 for integers.
+_FLOATING = _both("tanh", "sin", "cos", "erf", "sigmoid", "atan", "asinh", "deg2rad", "rad2deg")
 _UNSQUEEZES = _both("unsqueeze")
 _FLATTENS = _both("flatten", "ravel")
 _RESHAPES = _both("reshape")
@@ -36,6 +38,12 @@ _EXTREMES = _both("amax", "amin")
 _SELECTS = _both("select")
 _NARROWS = _both("narrow")
 _REMAINDERS = _both("remainder")
+_LOWER, _UPPER = _both("clamp_min"), _both("clamp_max")
+_POSITIVE = (*_both("relu"), FUNCTIONAL + "relu")
+_ABSOLUTE = _both("abs", "absolute")
+_COPIES = _both("clone")
+# Where a float's copy may have other values than it.
+_CHANGES = (*_COPIES, *_both("neg", "negative", "abs", "sin", "cos", "tanh", "erf", "atan", "asinh"))
 _PADS = (FUNCTIONAL + "pad", "torch.constant_pad_nd")
 # Methods that convert to one element type.
 _NAMED = {
@@ -45,19 +53,40 @@ _NAMED = {
 
 
 class Adapter:
-    """Adapts values with the operators that are allowed, spending at most ``budget`` calls."""
+    """Adapts values with the operators that are allowed, spending at most ``budget`` calls.
 
-    def __init__(self, builder: Builder, random: Random, allowed: frozenset[str], budget: int):
+    ``calls``: if there are any, operators that are not among them themselves are called only with such element types
+    that ``op(type,type)`` is.
+    """
+
+    def __init__(
+        self,
+        builder: Builder,
+        random: Random,
+        allowed: frozenset[str],
+        budget: int,
+        calls: frozenset[str] = frozenset(),
+    ):
         self.builder, self.random, self.allowed, self.budget = builder, random, allowed, budget
+        self._calls = calls
+
+    def may(self, op: str, *lives: Live) -> bool:
+        """Whether an operator is allowed for these values."""
+        if op not in self.allowed:
+            return False
+        if not self._calls or op in self._calls:
+            return True
+        return f"{op}({','.join(dict.fromkeys(live.type.dtype.name for live in lives))})" in self._calls
 
     def any_of(self, ops: Sequence[str], live: Live, *args: Argument) -> Live | None:
         """One adapting call of some operator among those that do the same, as far as they are allowed."""
-        allowed = [op for op in ops if op in self.allowed]
+        allowed = [op for op in ops if self.may(op, live)]
         return self.call(self.random.choice(allowed), live, *args) if allowed else None
 
     def call(self, op: str, live: Live, *args: Argument, **kwargs: Argument) -> Live | None:
         """One adapting call, or None if it is not allowed, not affordable, or refused."""
-        if self.budget < 1 or op not in self.allowed:
+        used = [self.builder.live[item.name] for item in args if isinstance(item, Ref)]
+        if self.budget < 1 or not self.may(op, live, *used):
             return None
         outputs = self.builder.apply(op, (Ref(live.name), *args), kwargs)
         if outputs is None:
@@ -83,11 +112,19 @@ class Adapter:
         """Another element type."""
         if dtype.name == "bool" and self.random.random() < 0.7:
             return self.any_of(_TRUTHS, live, 0)
+        if dtype.name == "float32" and not live.type.dtype.is_float and self.random.random() < 0.5:
+            made = self.any_of(_FLOATING, live)
+            if made is not None:
+                return made
+        if self.random.random() < 0.4:
+            like = [other for other in self.builder.usable() if other.type.dtype is dtype]
+            made = self.call(METHOD + "to", live, Ref(self.random.choice(like).name)) if like else None
+            if made is not None:
+                return made
         named = _NAMED.get(dtype.name)
-        if named is not None and METHOD + named in self.allowed and self.random.random() < 0.5:
+        if named is not None and self.may(METHOD + named, live) and self.random.random() < 0.5:
             return self.call(METHOD + named, live)
-        op = "type" if METHOD + "type" in self.allowed and self.random.random() < 0.4 else "to"
-        return self.call(METHOD + op, live, Symbol(f"torch.{dtype.name}"))
+        return self.call(METHOD + "to", live, Symbol(f"torch.{dtype.name}"))
 
     def reshape(self, live: Live, shape: tuple[int, ...]) -> Live | None:
         """Another shape in one call, where one exists."""
@@ -153,6 +190,11 @@ class Adapter:
             return self.any_of(_PADS, live, pads) if live.type.dtype.name != "bool" else None
         return None
 
+    def copy(self, live: Live, recipe: Recipe) -> Live | None:
+        """A value of the same type within a recipe's domain, in memory of its own."""
+        free = recipe["draw"] == "normal" and live.type.dtype.is_float
+        return self.any_of(_CHANGES if free else _COPIES, live)
+
     def restrict(self, live: Live, recipe: Recipe) -> Live | None:
         """A value within a recipe's domain, if it is one of a range."""
         if recipe["draw"] in ("normal", "bernoulli"):
@@ -162,17 +204,34 @@ class Adapter:
         if within(live, recipe):
             return live
         low, high = recipe["low"], recipe["high"]
-        kind = live.type.dtype
-        if kind.is_integer:
-            if low == 0 and self.random.random() < 0.5:
-                return self.any_of(_REMAINDERS, live, high + 1)
-            return self.any_of(_CLAMPS, live, int(low), int(high))
+        whole = live.type.dtype.is_integer
+        if whole:
+            low, high = int(low), int(high)
         chance = self.random.random()
+        if chance < 0.7:
+            cut = self._one_sided(live, low, high)
+            if cut is not None:
+                return cut
+        if whole:
+            if low == 0 and chance < 0.5:
+                return self.any_of(_REMAINDERS, live, high + 1)
+            return self.any_of(_CLAMPS, live, low, high)
         if low < 0 < high and chance < 0.4:
             return self.any_of(_SQUASHES, live)
-        if low > 0 and high <= 1 and chance < 0.4:
+        if ((low > 0 and high <= 1) or (low == 0 and high >= 1)) and chance < 0.4:
             return self.any_of(_SIGMOIDS, live)
         return self.any_of(_FLOAT_CLAMPS, live, low, high)
+
+    def _one_sided(self, live: Live, low: float, high: float) -> Live | None:
+        """A value from ``low`` to ``high``, made from one of which only one end lies outside."""
+        least, most = live.range()
+        if least >= low:
+            return self.any_of(_UPPER, live, high)
+        if most > high:
+            return None
+        if -least <= high and low <= 0 and self.random.random() < 0.4:
+            return self.any_of(_ABSOLUTE, live)
+        return self.any_of(_POSITIVE, live) if low == 0 else self.any_of(_LOWER, live, low)
 
 
 def within(live: Live, recipe: Recipe) -> bool:

@@ -10,19 +10,23 @@ from misfold.targets.torch_values import tensor_of
 from .building import Builder, Live
 from .calling import renamed
 from .placing import Choice, Placer
+from .pool import Turn, Turns
 
 # Only an input that may hold any value of a range can be replaced by an operator's output.
 _OPEN = ("normal", "bernoulli", "integers")
 
 
-# How many ways to make a value of the wanted type are looked at.
+# How many operators are looked at for one that makes a value of the wanted type.
 _LOOKED_AT = 12
 
 
-def put_in_front(builder: Builder, placer: Placer, pick: Callable[[], Choice | None], random: Random) -> Builder | None:
+def put_in_front(
+    builder: Builder, placer: Placer, turns: Turns, choose: Callable[[Turn], Choice | None], random: Random
+) -> Builder | None:
     """A program in which one more operator makes, from fresh inputs, what was an input so far; None if none was found.
 
-    ``pick`` draws a way to call an operator. Everything is executed again, since values are others now.
+    The operator is the first one of those next in turn that can; its turn is taken. ``choose`` says how an operator is
+    called. Everything is executed again, since values are others now.
     """
     tainted = builder.tainted()
     targets = [
@@ -36,16 +40,17 @@ def put_in_front(builder: Builder, placer: Placer, pick: Callable[[], Choice | N
     if not targets:
         return None
     target = random.choice(targets)
-    for _ in range(_LOOKED_AT):
-        choice = pick()
+    for turn in turns.ahead(_LOOKED_AT):
+        choice = choose(turn)
         if choice is None or not choice.makes(target.type):
             continue
         grown = Builder(builder.bounds, builder.finite, count=builder.count)
-        inner = Placer(grown, random, placer.options, placer.mode, placer.allowed)
+        inner = Placer(grown, random, placer.options, placer.mode, placer.allowed, placer.calls)
         outputs = choice.in_front(inner, target.type)
         if outputs is None or outputs[0].type != target.type:
             continue
         if _replay(builder, grown, target, outputs[0], bool(tainted)):
+            turns.take(turn)
             return grown
     return None
 

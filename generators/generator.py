@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 from typing import Any
 
@@ -17,8 +17,8 @@ from .building import Builder, Live
 from .checking import Generated, run_again
 from .inputs import Mode
 from .options import Options
-from .placing import Placer, Source
-from .pool import Pool, Turn
+from .placing import Choice, Placer, Source
+from .pool import Pool, Turn, Turns
 from .records import RecordBase
 from .solving.source import RuleSource
 
@@ -28,6 +28,8 @@ ATTEMPTS = 60
 PATIENCE = 12
 # Adapting calls per placement: with more, programs would consist of them.
 ADAPTING = 2
+# How many operators are looked at for one that some value fits, and how often others may come before one.
+AHEAD, WAITING = 4, 2
 # A reduction to one element anywhere but at the end makes what follows one of single elements.
 REDUCED = 0.5
 
@@ -90,7 +92,7 @@ class Generator:
         mode = Mode.choose(random, self.options)
         pool = self._pool(only, mode.exact and random.random() < 0.5)
         with torch.no_grad():
-            builder = self._grow(random, pool, pool.turns(seed, index, attempt), mode)
+            builder = self._grow(random, pool, Turns(pool.turns(seed, index, attempt)), mode)
         if not self.options.min_nodes <= len(builder.nodes) <= self.options.max_nodes:
             return None
         produced = [live for live in builder.values if live.recipe is None and not live.dead]
@@ -116,23 +118,24 @@ class Generator:
         except MisfoldError:
             return None
 
-    def _grow(self, random: Random, pool: Pool, turns: Iterator[Turn], mode: Mode) -> Builder:
+    def _grow(self, random: Random, pool: Pool, turns: Turns, mode: Mode) -> Builder:
         """Operators one by one, up to the number wanted or the end of patience."""
         options = self.options
         builder = Builder(options.bounds, finite=not mode.special)
-        placer = Placer(builder, random, options, mode, pool.allowed)
+        placer = Placer(builder, random, options, mode, pool.allowed, pool.calls)
         wanted = random.randint(options.min_nodes, options.max_nodes)
         for _ in range(PATIENCE * wanted):
             left = options.max_nodes - len(builder.nodes)
             if len(builder.nodes) >= wanted or left < 1:
                 break
             if builder.nodes and random.random() < options.backward:
-                grown = put_in_front(builder, placer, lambda: pool.choice(pool.operator(random), random), random)
+                grown = put_in_front(
+                    builder, placer, turns, lambda turn: pool.choice(turn.op, random, (), turn.at), random
+                )
                 if grown is not None:
                     builder = placer.builder = grown
                     continue
-            turn = next(turns)
-            choice = pool.choice(turn.op, random, builder.kinds, turn.at)
+            turn, choice = coming(pool, turns, builder.kinds, random)
             if choice is None:
                 continue
             if choice.reduces and len(builder.nodes) + 1 < wanted and random.random() < REDUCED:
@@ -143,6 +146,19 @@ class Generator:
             # Each adapting call leaves less room for the operators proper.
             choice.place(placer, min(ADAPTING, left - 1))
         return builder
+
+
+def coming(pool: Pool, turns: Turns, kinds: Collection[tuple[str, int]], random: Random) -> tuple[Turn, Choice | None]:
+    """The operator that is next, and a way to call it, if there is one: the first of a few that some value fits in the
+    way in which it is its turn; none waits for long."""
+    if kinds and turns.waited < WAITING:
+        for turn in turns.ahead(AHEAD):
+            choice = pool.choice(turn.op, random, (), turn.at)
+            if choice is not None and choice.fits(kinds):
+                turns.take(turn)
+                return turn, choice
+    turn = turns.next()
+    return turn, pool.choice(turn.op, random, kinds, turn.at)
 
 
 def differentiable(inputs: Sequence[Live], tainted: set[int], random: Random) -> list[Live]:

@@ -12,7 +12,6 @@ from itertools import chain
 from random import Random
 from typing import Protocol
 
-from misfold.programs.arguments import Ref
 from misfold.programs.types import TensorType
 
 from .adapting import Adapter, within
@@ -29,12 +28,10 @@ INPUT_ELEMENTS = 4096
 LOOKED_AT = 8
 # How many of a record's arguments are tried on the values that exist.
 ANCHORS = 3
-# What copies an input that must not be written.
-CLONES = ("torch.Tensor.clone", "torch.clone")
 # How often an operator that no value fits gets fresh inputs rather than an adapted value.
-FRESH = 0.85
+FRESH = 0.93
 # How often a further argument is an adapted value.
-ADAPTED = 0.06
+ADAPTED = 0.03
 
 # These read memory by absolute position: what they give depends on a layout that only inputs promise.
 BY_POSITION = frozenset("as_strided as_strided_ as_strided_scatter as_strided_copy".split())
@@ -54,6 +51,10 @@ class Choice(Protocol):
     @property
     def reduces(self) -> bool:
         """Whether its first output has one element while an input may have several."""
+
+    def fits(self, kinds: Collection[tuple[str, int]]) -> bool:
+        """Whether an input is of one of these element types and ranks, or of one of the element types with
+        ``records.ANY_RANK`` if it may have any shape."""
 
     def place(self, placer: Placer, budget: int) -> list[Live] | None:
         """Make the call in the placer's program with at most ``budget`` adapting calls: the outputs, or None with the
@@ -85,10 +86,6 @@ class Entry(Choice, Protocol):
     @property
     def operands(self) -> str:
         """Element types of the operands, in order, each once."""
-
-    def fits(self, kinds: Collection[tuple[str, int]]) -> bool:
-        """Whether an input is of one of these element types and ranks, or of one of the element types with
-        ``records.ANY_RANK`` if it may have any shape."""
 
     @property
     def record(self) -> Record:
@@ -136,10 +133,24 @@ class Placement:
 class Placer:
     """Places records for one case."""
 
-    def __init__(self, builder: Builder, random: Random, options: Options, mode: Mode, allowed: frozenset[str]):
-        self.builder, self.random, self.options, self.mode, self.allowed = builder, random, options, mode, allowed
+    def __init__(
+        self,
+        builder: Builder,
+        random: Random,
+        options: Options,
+        mode: Mode,
+        allowed: frozenset[str],
+        calls: frozenset[str] = frozenset(),
+    ):
+        self.builder, self.random, self.options, self.mode = builder, random, options, mode
+        #: Operators that values are adapted with, and calls of them, as in ``Adapter``.
+        self.allowed, self.calls = allowed, calls
         #: Whether values of even (0) or odd (1) rank come first; None: neither.
         self.parity: int | None = None
+
+    def adapter(self, budget: int) -> Adapter:
+        """What adapts values of the program with so many calls."""
+        return Adapter(self.builder, self.random, self.allowed, budget, self.calls)
 
     def place(self, record: Record, budget: int, connect: float = 0.9) -> list[Live] | None:
         """Place a record, with at most ``budget`` adapting calls; ``connect`` is the chance to use a given value.
@@ -147,7 +158,7 @@ class Placer:
         Returns the outputs, or None with the program as it was.
         """
         mark = self.builder.mark()
-        adapter = Adapter(self.builder, self.random, self.allowed, budget)
+        adapter = self.adapter(budget)
         outputs = self._place(record, adapter, connect)
         if outputs is None:
             self.builder.undo(mark)
@@ -218,11 +229,12 @@ class Placer:
         record = placement.record
         kind, writes = record.inputs[name], name in record.writes
         recipe = record.recipes[name]
-        looked_at = [
+        alike = [
             live
-            for live in self.look(existing)
-            if live.type.dtype is kind.dtype and self.usable(record.op, live, writes)
+            for live in existing
+            if live.type.dtype is kind.dtype and (record.pointwise or live.type.rank == kind.rank)
         ]
+        looked_at = [live for live in self.look(alike) if self.usable(record.op, live, writes)]
         if len(looked_at) > 1 and recipe["draw"] in ("uniform", "integers") and name not in record.index:
             # Those in the argument's domain first, which need no adapting call.
             looked_at.sort(key=lambda live: not within(live, recipe))
@@ -342,11 +354,7 @@ class Placer:
         if live is None or not writes or self.usable(op, live, True):
             return live
         # The operator writes its argument and this input must not be written: it gets a copy.
-        clones = [op for op in CLONES if op in self.allowed]
-        if not clones:
-            return None
-        copies = self.builder.apply(self.random.choice(clones), (Ref(live.name),))
-        return copies[0] if copies else None
+        return self.adapter(1).copy(live, recipe)
 
 
 def bind(record: Record, shape: tuple[int, ...], actual: tuple[int, ...]) -> dict[int, int] | None:

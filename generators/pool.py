@@ -1,15 +1,17 @@
 """Which operator comes next, and how it is called: the operators that options leave, each in its turn.
 
 Operators drawn at random come again within few programs while others wait for long. Here the programs of a seed go
-through all operators in rounds, each round in another order; program ``index`` begins where ``index - 1`` would end
-with as many operators as a program can have. So a program still depends on its seed and index alone.
+through all operators in rounds, each round in another order; program ``index`` begins where ``index - 1`` ends, unless
+that needs unusually many turns. So a program still depends on its seed and index alone.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Collection, Iterator
-from itertools import accumulate, count
+from itertools import accumulate, count, islice
+from math import ceil
 from random import Random
 from typing import NamedTuple
 from zlib import crc32
@@ -18,14 +20,17 @@ from .options import Options
 from .placing import Choice, Entry, Source
 from .solving.source import RuleOperator, RuleSource
 from .weighing import at as place_at
-from .weighing import pick, weight_of
+from .weighing import near, pick, weight_of
 
 # How often another record of an operator is drawn when no value fits the first.
-AGAIN = 4
-# How often of these it is one near the first, most likely of the same element types, and how near.
-NEAR, REACH = 3, 0.12
+AGAIN = 3
+# How often of these it is one near the first, most likely of the same element types.
+NEAR = 3
 # PyTorch's samples are fond of tensors without elements; a program in which everything is empty tests little.
 EMPTY = 0.1
+# Turns beyond the operators that a program can have. Some calls are refused; without spare turns, one program in five
+# would make calls that the next one makes again.
+SPARE = 0.3
 # Orders of rounds that are kept: programs are asked for in order, or nearly so.
 _KEPT = 4
 _GOLDEN = (5**0.5 - 1) / 2
@@ -40,6 +45,31 @@ class Turn(NamedTuple):
     parity: int
 
 
+class Turns:
+    """The turns of one program, in order; some may be looked at before they come, and taken then."""
+
+    def __init__(self, coming: Iterator[Turn]):
+        self._coming = coming
+        self._seen: deque[Turn] = deque()
+        #: How often another turn was taken before the next one.
+        self.waited = 0
+
+    def next(self) -> Turn:
+        """Take the next turn."""
+        self.waited = 0
+        return self._seen.popleft() if self._seen else next(self._coming)
+
+    def ahead(self, most: int) -> list[Turn]:
+        """The next turns, which stay."""
+        self._seen.extend(islice(self._coming, max(most - len(self._seen), 0)))
+        return list(islice(self._seen, most))
+
+    def take(self, turn: Turn) -> None:
+        """Take one of those that were looked at."""
+        self.waited = 0 if turn == self._seen[0] else self.waited + 1
+        self._seen.remove(turn)
+
+
 class Pool:
     """The operators that one choice of options and ``only`` leaves, with their weights."""
 
@@ -47,8 +77,8 @@ class Pool:
         self, source: Source, rules: RuleSource | None, options: Options, only: frozenset[str] | None, exact: bool
     ):
         self.options = options
-        # Operators named with their operands' element types are restricted to these.
-        self._calls = only or frozenset()
+        #: Operators named with their operands' element types are restricted to these; none: to nothing.
+        self.calls = only or frozenset()
         admitted = None if only is None else {name.partition("(")[0] for name in only}
         names = [op for op in source.operators if options.admits(op) and (admitted is None or op in admitted)]
         self.allowed = frozenset(names)
@@ -59,18 +89,15 @@ class Pool:
         self.names = [op for op in names if options.weight(op) > 0 and (not alone or rules is None or op in rules)]
         self._weights = {op: options.weight(op) for op in self.names}
         self._uneven = len(set(self._weights.values())) > 1
-        self._sums = list(accumulate(self._weights.values()))
         self._rounds: dict[tuple[int, int], list[str]] = {}
-
-    def operator(self, random: Random) -> str:
-        """Any operator, by the weights."""
-        return self.names[pick(random, self._sums)]
+        #: How many turns lie between the first ones of two programs that follow each other.
+        self.stride = options.max_nodes + ceil(options.max_nodes * SPARE)
 
     def turns(self, seed: int, index: int, attempt: int = 0) -> Iterator[Turn]:
         """The operators whose turn it is in a program, without end: as often as their weights say, evenly spread. A
         further ``attempt`` has other ones."""
         size = len(self.names)
-        for turn in count(index * self.options.max_nodes + attempt * size):
+        for turn in count(index * self.stride + attempt * size):
             number, place = divmod(turn, size)
             op = self._round(seed, number)[place]
             begin = crc32(f"{seed} {op}".encode())
@@ -98,13 +125,14 @@ class Pool:
     ) -> Choice | None:
         """A way to call an operator, by the weights of its element types; preferably one that ``kinds`` (as in
         ``placing.Entry.fits``) fit, since a program should be more than casts and loose ends. ``at``: the place among
-        the records, from 0 to 1, where the choice begins; records of the same element types are neighbours."""
+        the records, or a rule's element types, from 0 to 1, where the choice begins; records of the same element types
+        are neighbours."""
         share = self.options.rules
         if self._rules is not None and op in self._rules and random.random() < share:
             ruled = self._ruled.get(op)
             if ruled is None:
                 ruled = self._ruled[op] = self._rules.operator(op, self.options.dtypes, self._calls_of(op), self._exact)
-            made = ruled.choice(random, kinds)
+            made = ruled.choice(random, kinds, at)
             if made is not None or share >= 1:
                 return made
         found = self._entries.get(op)
@@ -121,17 +149,14 @@ class Pool:
         chosen = entries[pick(random, sums) if at is None else place_at(at, sums)]
         if kinds and not chosen.fits(kinds):
             for turn in range(AGAIN):
-                if at is not None and turn < NEAR:
-                    other = entries[place_at(at + random.uniform(-REACH, REACH), sums)]
-                else:
-                    other = entries[pick(random, sums)]
+                other = entries[near(random, at if turn < NEAR else None, sums)]
                 if other.fits(kinds):
                     return other
         return chosen
 
     def _calls_of(self, op: str) -> frozenset[str]:
         """The calls that the operator is restricted to; none: it is not."""
-        return frozenset() if op in self._calls else self._calls
+        return frozenset() if op in self.calls else self.calls
 
     def _weight(self, entry: Entry) -> float:
         # A record is as likely as its rarest element type.

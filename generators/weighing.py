@@ -9,6 +9,8 @@ from random import Random
 # PyTorch's samples are fond of tensors of one element, and of reductions to one.
 SINGLE = 0.3
 REDUCING = 0.4
+# What is near.
+REACH = 0.12
 
 
 def weight_of(single: bool, reduces: bool) -> float:
@@ -20,6 +22,11 @@ def weight_of(single: bool, reduces: bool) -> float:
 def pick(random: Random, sums: Sequence[float]) -> int:
     """A position, drawn by weights of which ``sums`` are the running totals."""
     return at(random.random(), sums)
+
+
+def near(random: Random, place: float | None, sums: Sequence[float]) -> int:
+    """The position at about a place from 0 to 1; any one, as ``pick``, if that is None."""
+    return pick(random, sums) if place is None else at(place + random.uniform(-REACH, REACH), sums)
 
 
 def at(place: float, sums: Sequence[float]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from misfold.programs.arguments import Argument, Ref
@@ -21,7 +21,7 @@ from .sampler import Numbers
 # How many values are looked at for a second tensor of a call before a fresh one is drawn.
 _SECOND = 3
 # How often a value of another element type is looked at, which takes a cast.
-_CAST = 0.1
+_CAST = 0.05
 
 
 class RuleChoice:
@@ -54,6 +54,10 @@ class RuleChoice:
         """As ``placing.Choice.reduces``."""
         return self.partial.reduces
 
+    def fits(self, kinds: Collection[tuple[str, int]]) -> bool:
+        """As ``placing.Choice.fits``."""
+        return any(kind in kinds for kind in zip(self._types, self.partial.ranks))
+
     def makes(self, kind: TensorType) -> bool:
         """As ``placing.Choice.makes``."""
         if self.writes or self.partial.out != kind.rank:
@@ -64,7 +68,7 @@ class RuleChoice:
     def place(self, placer: Placer, budget: int, connect: float = 0.9) -> list[Live] | None:
         """Call it on values that exist, on adapted and on fresh ones; None with the program as it was."""
         mark = placer.builder.mark()
-        adapter = Adapter(placer.builder, placer.random, placer.allowed, budget)
+        adapter = placer.adapter(budget)
         outputs = self._place(placer, adapter, connect)
         if outputs is None:
             placer.builder.undo(mark)
@@ -119,9 +123,13 @@ class RuleChoice:
     ) -> Numbers | None:
         """Numbers under which a value that exists stands for a tensor; ``numbers`` as they were if none does."""
         sampler = self.partial.sampler
-        looked_at = placer.look(list(existing))
+        looked_at = placer.look([live for live in existing if live.type.rank == hole.rank])
+        domain = domains[hole.name]
+        if len(looked_at) > 1:
+            # What fits as it is comes first, then what takes a call to fit.
+            looked_at.sort(key=lambda live: live.type.dtype.name != dtype or not domain.holds(live))
         for live in looked_at if not chosen else looked_at[:_SECOND]:
-            if live.type.rank != hole.rank or any(live is other for other in chosen.values()):
+            if any(live is other for other in chosen.values()):
                 continue
             writes = self.writes and hole is self.partial.rule.structure.tensors[0]
             if not placer.usable(self.op, live, writes):
@@ -134,7 +142,7 @@ class RuleChoice:
             found = sampler.draw(placer.random, placer.options, placer.mode, {**fixed, **sizes})
             if found is None:
                 continue
-            recipe = domains[hole.name].recipe_for(TensorType(DTYPES[dtype], live.type.shape), found)
+            recipe = domain.recipe_for(TensorType(DTYPES[dtype], live.type.shape), found)
             if recipe is None:
                 continue
             fitted = adapter.fit(live, DTYPES[dtype], live.type.shape, recipe)

@@ -11,6 +11,8 @@ from misfold.programs.arguments import Argument, Ref, map_leaves
 from misfold.programs.dtypes import DType
 from misfold.programs.types import TensorType
 
+from ..adapting import within
+from ..building import Live
 from ..inference.naming import positional_names
 from ..inference.partials import is_fixed
 from ..inputs import WHOLE, Recipe
@@ -49,6 +51,10 @@ class Domain:
         if kind.dtype is self.dtype or (kind.dtype.is_float and self.dtype.is_float):
             return self.recipe
         return _moved(self.recipe, kind.dtype)
+
+    def holds(self, live: Live) -> bool:
+        """Whether a value's elements are in the range, if there is one that the call's sizes have no part in."""
+        return bool(self.index) or self.recipe["draw"] not in ("uniform", "integers") or within(live, self.recipe)
 
     @property
     def takes_values(self) -> bool:

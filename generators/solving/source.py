@@ -12,14 +12,17 @@ from ..placing import Source
 from ..records import RecordBase
 from ..rules import RuleBase
 from ..rules.dtypes import DtypeRule, Types
-from ..weighing import pick, weight_of
+from ..weighing import at as place_at
+from ..weighing import near, pick, weight_of
 from . import prepared
 from .choice import RuleChoice
 from .partial import Partial, read_partials
 from .preparing import prepare
 
 # How often another combination is drawn when no value fits the first.
-_AGAIN = 4
+_AGAIN = 3
+# How often of these its element types are near the first.
+_NEAR = 3
 
 
 class RuleOperator:
@@ -37,18 +40,25 @@ class RuleOperator:
                 self.entries.append((partial, *found[key]))
         self._sums = list(accumulate([weight_of(item.single, item.reduces) for item, _, _ in self.entries]))
 
-    def choice(self, random: Random, kinds: Collection[tuple[str, int]] = ()) -> RuleChoice | None:
+    def choice(
+        self, random: Random, kinds: Collection[tuple[str, int]] = (), at: float | None = None
+    ) -> RuleChoice | None:
         """A partial operator, those of one element less likely, with element types by their weights, preferably such
-        as ``kinds`` (as in ``placing.Entry.fits``) fit; None if the weights leave nothing."""
+        as ``kinds`` (as in ``placing.Entry.fits``) fit; None if the weights leave nothing. ``at``: the place among the
+        element types, from 0 to 1, that is tried first, and about which most others are."""
         if not self.entries:
             return None
         first: RuleChoice | None = None
-        for _ in range(1 + (_AGAIN if kinds else 0)):
+        for turn in range(1 + (_AGAIN if kinds else 0)):
             partial, combinations, sums = self.entries[pick(random, self._sums)]
-            types = combinations[pick(random, sums)]
-            fits = any((dtype, rank) in kinds for dtype, rank in zip(types, partial.ranks))
+            if turn == 0 and at is not None:
+                types = combinations[place_at(at, sums)]
+            else:
+                types = combinations[near(random, at if turn <= _NEAR else None, sums)]
+            made = RuleChoice(partial, types)
+            fits = made.fits(kinds)
             if fits or first is None:
-                first = RuleChoice(partial, types)
+                first = made
             if fits or not kinds:
                 break
         return first

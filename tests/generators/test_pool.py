@@ -8,8 +8,9 @@ from random import Random
 
 import pytest
 
+from misfold.generators.generator import WAITING, coming
 from misfold.generators.options import Options
-from misfold.generators.pool import Pool, Turn
+from misfold.generators.pool import Pool, Turn, Turns
 from misfold.generators.records import ANY_RANK
 
 
@@ -19,10 +20,9 @@ def pool(records) -> Pool:
 
 
 def in_order(pool: Pool, seed: int, count: int) -> list[Turn]:
-    """The turns of consecutive programs, each with as many operators as it can have."""
-    nodes = pool.options.max_nodes
-    programs = -(-count // nodes)
-    return [turn for index in range(programs) for turn in islice(pool.turns(seed, index), nodes)][:count]
+    """The turns of consecutive programs, up to where the next one's begin."""
+    programs = -(-count // pool.stride)
+    return [turn for index in range(programs) for turn in islice(pool.turns(seed, index), pool.stride)][:count]
 
 
 def test_every_operator_has_its_turn_once_in_a_round(pool):
@@ -61,6 +61,35 @@ def test_from_round_to_round_an_operator_is_called_in_another_way(pool):
             apart = abs(one[op].at - two[op].at)
             assert min(apart, 1 - apart) > 0.3
             assert one[op].parity != two[op].parity
+
+
+def test_turns_can_be_looked_at_and_taken_before_they_come(pool):
+    expected = list(islice(pool.turns(1, 4), 8))
+    turns = Turns(pool.turns(1, 4))
+    assert turns.ahead(3) == expected[:3] == turns.ahead(3)
+    turns.take(expected[1])
+    assert turns.waited == 1 and turns.ahead(3) == [expected[0], *expected[2:4]]
+    turns.take(expected[2])
+    assert turns.waited == 2 and turns.next() == expected[0] and turns.waited == 0
+    assert [turns.next() for _ in range(5)] == expected[3:]
+
+
+def test_what_values_fit_comes_first_but_nothing_waits_for_long(pool):
+    random, kinds = Random(2), {("float32", 2): None, ("float32", ANY_RANK): None}
+    fitting = plain = 0
+    for index in range(40):
+        turns, order = Turns(pool.turns(1, index)), list(islice(pool.turns(1, index), 40))
+        taken = []
+        for place in range(10):
+            turn, choice = coming(pool, turns, kinds, random)
+            taken.append(turn)
+            fitting += choice is not None and choice.fits(kinds)
+            choice = pool.choice(order[place].op, random, kinds, order[place].at)
+            plain += choice is not None and choice.fits(kinds)
+        # Of so many that are taken, one is the first of those that are left.
+        for place, turn in enumerate(order[: 10 // (WAITING + 1)]):
+            assert turn in taken[: (WAITING + 1) * (place + 1)]
+    assert fitting > 1.1 * plain
 
 
 def test_calls_that_values_fit_are_preferred(pool):
