@@ -31,8 +31,9 @@ _NO_OUTPUTS = (Value("v"),)
 
 _WIDE_UNSIGNED = frozenset({"uint16", "uint32", "uint64"})
 
-# What torch raises where it refuses a call's arguments.
-REFUSALS = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError, AssertionError, KeyError)
+# What torch raises where it refuses a call's arguments; some of its functions are written in Python and compute with
+# them first, such as a quotient of sizes by a number of groups.
+REFUSALS = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AssertionError, AttributeError)
 
 
 @dataclass(eq=False)

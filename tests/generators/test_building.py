@@ -11,6 +11,7 @@ import torch
 from misfold.generators.adapting import Adapter, within
 from misfold.generators.building import Builder, Live
 from misfold.generators.calling import TORCH_DTYPES, type_of
+from misfold.programs.arguments import Ref
 from misfold.programs.bounds import Bounds
 from misfold.programs.dtypes import DTYPES
 from misfold.programs.operators import operator_names
@@ -73,3 +74,10 @@ def test_a_wide_unsigned_value_is_restricted_to_a_domain_or_refused(name):
     narrowed = adapter.restrict(live, {"draw": "integers", "low": 0, "high": 0})
     # torch may have no such operator for the type; then there is no value, and no error either.
     assert narrowed is None or narrowed.range() == (0, 0)
+
+
+def test_what_python_refuses_by_arithmetic_is_refused():
+    builder = Builder(Bounds())
+    live = builder.add_input(TensorType.of("float32", (2, 4)), {"draw": "normal", "seed": 0})
+    assert builder.apply("torch.nn.functional.group_norm", [Ref(live.name), 0], {}) is None
+    assert builder.apply("torch.nn.functional.group_norm", [Ref(live.name), 2], {}) is not None
