@@ -134,7 +134,8 @@ def write_papers(investigator: Investigator, bug: Bug) -> PapersRow:
         _keep(store, bug, finding, facts)
         against = objections(facts)
         row.objections = [f"{one.rule}: {one.why}" for one in against]
-        _write(draft_path(store, bug), template_for(bug.target).draft(facts, against))
+        stage = "" if facts.blame is None else facts.blame.stage
+        _write(draft_path(store, bug), template_for(bug.target, stage=stage).draft(facts, against))
         entry = regression_case(facts, investigator.examiner.targets[bug.target], case_path(store, bug, facts.kernel))
         if isinstance(entry, str):
             row.no_case = entry

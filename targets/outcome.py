@@ -113,6 +113,8 @@ _NORMALISE = (
     (re.compile(r"\b(?:lv|gv)\b"), "V"),
     (re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?"), "N"),
     (re.compile(r"(?:N\s*[,x*]\s*)+N"), "N"),
+    # ONNX's second node of a name and those after it
+    (re.compile(r"(/[A-Za-z]\w*)_N\b"), r"\1"),
     # a tuple of one number, as of several; an operand that is a constant, as any other
     (re.compile(r"\(N,\s*\)"), "(N)"),
     (re.compile(r"\bR\.const\(\w+(?:, S)?\)"), "V"),

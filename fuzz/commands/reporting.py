@@ -60,7 +60,7 @@ def report(
     """Write a draft of a bug report: the case is run again first, and refused (exit status 1) if it is not ready."""
     source = _source(what, folder, target, pipeline)
     check_named(source)
-    template = template_for(source.target, project)
+    template_for(source.target, project)  # what is asked for in vain is said before anything is run
     issues = read_issues(known) if known is not None else _campaigns_issues(source)
     with open_examiners(source.target, source.kernel, 1, seconds) as examiners:
         facts = gather(source, examiners[0], issues=issues, localise_seconds=120.0 if localise else None)
@@ -75,7 +75,8 @@ def report(
             console.print(f"  {one.rule}: {one.why}", markup=False)
         console.print("a draft that says so at its top: --anyway", markup=False)
         raise typer.Exit(1)
-    draft = template.draft(facts, against)
+    stage = "" if facts.blame is None else facts.blame.stage
+    draft = template_for(source.target, project, stage).draft(facts, against)
     write((page(facts, draft) if html else draft).encode(), output)
 
 

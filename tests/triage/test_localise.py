@@ -17,7 +17,7 @@ from misfold.programs.case import parse_case
 from misfold.programs.kernel import KernelCase
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Failure, Outcome
-from misfold.triage.localise import crashes, interpretation, onnx, operators, passes, torch_stages, tvm_passes
+from misfold.triage.localise import crashes, exported, interpretation, onnx, operators, passes, torch_stages, tvm_passes
 from misfold.triage.localise.blame import FAILS, PASSES, REFUSED, Blame, Divergence, Mitigation
 from misfold.triage.localise.locate import localise
 from misfold.triage.localise.probe import Probe
@@ -237,6 +237,27 @@ def test_onnx_without_optimisation_asks_the_reference_evaluator(answer, stage):
     blame = onnx.localise(one)
     assert blame.stage == (stage or "export or kernels")
     assert bool(blame.notes) == (stage is None)
+
+
+LOST_WRITE = """# misfold case, version 1
+def program(x0: "float32[3]"):
+    v0, v1 = x0.unsafe_split(2)
+    v2 = x0.zero_()
+    return v0, v1
+INPUTS = {"x0": {"draw": "normal", "seed": 1}}
+"""
+
+
+@pytest.mark.parametrize(("text", "stage"), [(LOST_WRITE, "torch.export"), (LOST_WRITE.replace("unsafe_", ""), "")])
+def test_an_exported_program_that_is_wrong_already_is_told(text, stage):
+    assert exported.serve({"case": text}) == {"stage": stage}
+
+
+def test_tvm_is_not_blamed_for_what_it_was_given():
+    one = probe(System("tvm"), Pipeline("default"), lambda p: FAILS, call=lambda *_: {"stage": "torch.export"})
+    assert tvm_passes.localise(one).stage == "torch.export"
+    one = probe(System("tvm"), Pipeline("default"), lambda p: FAILS, call=lambda *_: {"stage": ""})
+    assert tvm_passes.localise(one).stage == "import or legalisation"
 
 
 def test_a_target_of_which_nothing_is_known_gets_a_table():

@@ -18,6 +18,7 @@ from misfold.triage.signature import error_signature, nested, node_patterns, own
         ("at 0x7f00aa10: bad", "at 0x55deadbeef: bad"),
         ("in /tmp/a/b/x.cpp:12", "in /home/u/x.cpp:99"),
         ("Tensor([int64(2), int64(3)], float32)", "Tensor([int64(7)], float16)"),
+        ("Node (/Max) Op (Max) fails", "Node (/Max_12) Op (Max) fails"),
         ("shape (3,) does not fit", "shape (2, 3) does not fit"),
         (
             'R.add(inputs_0, lv) of R.Tensor((2,), dtype="int8")',

@@ -10,6 +10,7 @@ from misfold.targets.kernels.tvm_pipelines import DEFAULT as KERNEL_PASSES
 from misfold.targets.kernels.tvm_pipelines import REQUIRED
 from misfold.targets.tvm_pipelines import DEFAULT_PASSES
 
+from . import exported
 from .blame import FAILS, PASSES, Blame, Mitigation
 from .passes import culprit
 from .probe import Probe, Stopped
@@ -39,6 +40,10 @@ def localise(probe: Probe) -> Blame:
     notes: tuple[str, ...] = ()
     options = probe.pipeline.options
     try:
+        if probe.silent:
+            answer = probe.call(exported.SERVICE, {"case": probe.case.text})
+            if answer is not None and answer["stage"]:
+                return Blame(answer["stage"], "", ("exported program",))
         if options.get("before"):
             rows.append(probe.mitigation("without the passes before", probe.options(before=[])))
             if rows[-1].result == PASSES:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from misfold.programs.errors import UsageError
+from misfold.triage.localise.exported import STAGE
+from misfold.triage.localise.onnx import EXPORTER
 
 from . import onnxruntime, plain, pytorch, tvm
 from .template import Template
@@ -12,13 +14,17 @@ TEMPLATES: dict[str, Template] = {one.TEMPLATE.name: one.TEMPLATE for one in (py
 USUAL = {"inductor": "pytorch", "eager": "pytorch", "tvm": "tvm", "onnxruntime": "onnxruntime"}
 
 
-def template_for(target: str, name: str | None = None) -> Template:
-    """The template called ``name``, or the usual one for a target.
+#: Stages of other targets' ways that are PyTorch's: whoever else got the report would send it there.
+PYTORCHS = frozenset({EXPORTER, STAGE})
+
+
+def template_for(target: str, name: str | None = None, stage: str = "") -> Template:
+    """The template called ``name``, or the usual one for a target's bugs, or for those that a ``stage`` is blamed for.
 
     Raises:
         UsageError: there is none of this name, or it is not for this target's bugs.
     """
-    name = name or USUAL.get(target, "plain")
+    name = name or ("pytorch" if stage in PYTORCHS else USUAL.get(target, "plain"))
     if name not in TEMPLATES:
         raise UsageError(f"no template for {name!r}; there are: {', '.join(TEMPLATES)}")
     template = TEMPLATES[name]

@@ -79,6 +79,14 @@ def test_a_bug_goes_to_its_own_project() -> None:
     assert template_for("inductor").name == "pytorch"
     assert template_for("planted").name == "plain"
     assert template_for("onnxruntime", "pytorch").name == "pytorch"
+    # What PyTorch's exporters get wrong is PyTorch's, whoever runs it.
+    assert (
+        template_for("onnxruntime", stage="exporter").name
+        == template_for("tvm", stage="torch.export").name
+        == "pytorch"
+    )
+    assert template_for("onnxruntime", stage="kernels").name == "onnxruntime"
+    assert template_for("onnxruntime", "onnxruntime", "exporter").name == "onnxruntime"
     with pytest.raises(UsageError, match="none of Apache TVM's"):
         template_for("inductor", "tvm")
     with pytest.raises(UsageError, match="there are: pytorch, tvm"):
