@@ -44,7 +44,7 @@ def put_in_front(
         choice = choose(turn)
         if choice is None or not choice.makes(target.type):
             continue
-        grown = Builder(builder.bounds, builder.finite, count=builder.count)
+        grown = Builder(builder.bounds, builder.finite)
         inner = Placer(grown, random, placer.options, placer.mode, placer.allowed, placer.calls)
         outputs = choice.in_front(inner, target.type)
         if outputs is None or outputs[0].type != target.type:

@@ -79,6 +79,7 @@ class Mark:
     elements: int
     bytes: int
     work: int
+    given: dict[str, int]
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Builder:
             with ``ANY_RANK`` too.
         written: for each node the names of the values it writes.
         finite: whether outputs must be finite.
-        count: how many names were given out.
+        given: how many names inputs (``x0``, ``x1`` …) and other values (``v0``, ``v1`` …) have.
     """
 
     bounds: Bounds
@@ -106,13 +107,13 @@ class Builder:
     elements: int = 0
     bytes: int = 0
     work: int = 0
-    count: int = 0
+    given: dict[str, int] = field(default_factory=lambda: {"x": 0, "v": 0})
     _saved: list[tuple[torch.Tensor, torch.Tensor]] = field(default_factory=list)
 
     def mark(self) -> Mark:
         """The present state, as a point to go back to."""
         self._saved.clear()
-        return Mark(len(self.values), len(self.nodes), self.elements, self.bytes, self.work)
+        return Mark(len(self.values), len(self.nodes), self.elements, self.bytes, self.work, dict(self.given))
 
     def undo(self, mark: Mark) -> None:
         """Forget everything since ``mark``, and give written tensors their elements back."""
@@ -127,14 +128,17 @@ class Builder:
                     self.live[name].uses -= 1
         del self.values[mark.values :], self.nodes[mark.nodes :], self.written[mark.nodes :]
         self.elements, self.bytes, self.work = mark.elements, mark.bytes, mark.work
+        self.given = dict(mark.given)
 
     def usable(self) -> list[Live]:
         """Values that an operator may use."""
         return [live for live in self.values if not live.dead]
 
     def fresh_name(self, letter: str) -> str:
-        self.count += 1
-        return f"{letter}{self.count}"
+        """The next name; in most programs the names are in order in the end, so that nothing has to be renamed."""
+        number = self.given[letter]
+        self.given[letter] = number + 1
+        return f"{letter}{number}"
 
     def add_input(self, kind: TensorType, recipe: Recipe) -> Live | None:
         """A new input drawn by a recipe, or None if it would break a bound."""
@@ -257,18 +261,20 @@ class Builder:
         produced = (value.name for node in self.nodes for value in node.outputs)
         names.update({name: f"v{index}" for index, name in enumerate(produced)})
 
-        nodes = tuple(
-            [
-                Node(
-                    node.op,
-                    renamed(node.args, names),
-                    {key: renamed(item, names) for key, item in node.kwargs.items()},
-                    tuple([Value(names[value.name], value.type) for value in node.outputs]),
-                    node.unpack,
-                )
-                for node in self.nodes
-            ]
-        )
+        nodes = tuple(self.nodes)
+        if any(old != new for old, new in names.items()):
+            nodes = tuple(
+                [
+                    Node(
+                        node.op,
+                        renamed(node.args, names),
+                        {key: renamed(item, names) for key, item in node.kwargs.items()},
+                        tuple([Value(names[value.name], value.type) for value in node.outputs]),
+                        node.unpack,
+                    )
+                    for node in nodes
+                ]
+            )
         graph = Graph(
             tuple(Value(names[live.name], live.type) for live in inputs), nodes, tuple(names[name] for name in returns)
         )
