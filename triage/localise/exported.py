@@ -29,7 +29,7 @@ def agree(expected: Iterable[TensorValue], found: Iterable[np.ndarray]) -> bool:
 
 
 def serve(request: dict[str, Any]) -> dict[str, Any]:
-    """``{"case"}`` to ``{"stage"}``: ``torch.export`` if the exported program, run by PyTorch itself, differs from eager.
+    """``{"case"}`` to ``{"stage"}``: ``torch.export`` if the exported program, run by PyTorch, differs from eager.
 
     Outputs count, and what is left in the inputs; '' if neither differs, or it cannot be run.
     """
