@@ -31,7 +31,9 @@ class Compiled:
         self.function = function
         self.options = options
         head, attributes = jit.head(), jit.attributes(options)
-        self._text, program = write_module(function, options, head, attributes, jit.scales(options))
+        self._text, program = write_module(
+            function, options, head, attributes, jit.scales(options), jit.widest(options)
+        )
         self._sites = program.sites
         self._library = jit.Library(self._text, options)
         self._entry = _ENTRY(self._library.entry)

@@ -47,14 +47,15 @@ def features() -> frozenset[str]:
         return frozenset([one[1:] for one in _host()[2].split(",") if one.startswith("+")])
 
 
-def _widest(options: Options) -> int:
+def widest(options: Options) -> int:
+    """Bits of the widest vector register to use."""
     host = 512 if "avx512f" in features() else 256
     return min(options.vector_bits or host, host)
 
 
 def attributes(options: Options) -> str:
     """What functions say about the machine code wanted."""
-    return f'"prefer-vector-width"="{_widest(options)}" "min-legal-vector-width"="0"'
+    return f'"prefer-vector-width"="{widest(options)}" "min-legal-vector-width"="0"'
 
 
 def scales(options: Options) -> bool:
@@ -62,21 +63,33 @@ def scales(options: Options) -> bool:
 
     It can for narrower registers too, but LLVM ends the process over ``ldexp`` of vectors that are wider than those.
     """
-    return {"avx512f", "avx512vl"} <= features() and _widest(options) == 512
+    return {"avx512f", "avx512vl"} <= features() and widest(options) == 512
 
 
-def _optimise(module: Any, machine: Any, options: Options) -> None:
-    tuning = llvm.create_pipeline_tuning_options(speed_level=options.level)
+@cache
+def _builder(level: int) -> tuple[Any, Any]:
+    """What runs LLVM's passes at a level, and the machine that they ask for costs: it must live as long."""
+    machine = _machine(Options(level=level))  # type: ignore[arg-type]
+    tuning = llvm.create_pipeline_tuning_options(speed_level=level)
     tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_interleaving = False
-    builder = llvm.create_pass_builder(machine, tuning)
-    if options.level >= 2:
-        builder.getModulePassManager().run(module, builder)
-        return
+    return llvm.create_pass_builder(machine, tuning), machine
+
+
+@cache
+def _few_passes(level: int) -> Any:
+    """What is worth its time when compiling just in time."""
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
-    if options.level:
+    if level:
         # Instruction selection combines instructions too: to do it before costs more than it brings.
         passes.add_sroa_pass()
+    return passes
+
+
+def _optimise(module: Any, options: Options) -> None:
+    builder, _ = _builder(options.level)
+    # LLVM's own pipelines run once and not again: LLVM ends the process.
+    passes = builder.getModulePassManager() if options.level >= 2 else _few_passes(options.level)
     passes.run(module, builder)
 
 
@@ -90,7 +103,7 @@ class Library:
         with _lock:
             machine = _machine(options)
             module = _parsed(text)
-            _optimise(module, machine, options)
+            _optimise(module, options)
             engine = llvm.create_mcjit_compiler(module, machine)
             engine.finalize_object()
             self.entry: int = engine.get_function_address("entry")
@@ -117,7 +130,7 @@ def _optimised(text: str, options: Options) -> Any:
     """The module after LLVM's passes, and the machine to make code with."""
     machine = _machine(options, jit=False)
     module = _parsed(text)
-    _optimise(module, machine, options)
+    _optimise(module, options)
     return module, machine
 
 

@@ -13,32 +13,31 @@ from .addresses import Place, pointer
 from .emitter import Emitter, Module, Value
 from .expressions import Program, Scope
 from .layout import lay_out
+from .narrowing import narrowed
 from .options import Options
 from .statements import strides_of, write_block
 from .types import I64, PTR
 
 
 def write_module(
-    function: Function, options: Options, head: str, attributes: str, scales: bool = False
+    function: Function, options: Options, head: str, attributes: str, scales: bool = False, bits: int = 512
 ) -> tuple[str, Program]:
-    """``head`` is the module's target, ``attributes`` what all its functions have, ``scales`` as in ``Module``."""
+    """``head`` is the module's target, ``attributes`` what all its functions have, ``scales`` as in ``Module``;
+    registers have ``bits`` bits."""
     module = Module(attributes, scales)
-    layout = lay_out(function.body, options.threads)
+    body = narrowed(function.body, bits)
+    layout = lay_out(body, options.threads)
     flags = "contract " if options.contract else ""
     program = Program(module, layout, options.threads, options.bounds_checked, flags)
     buffers = [parameter.buffer for parameter in function.parameters]
-    local = [
-        one.buffer
-        for one in statements(function.body)
-        if isinstance(one, Allocate) and one.buffer.name in layout.shared
-    ]
+    local = [one.buffer for one in statements(body) if isinstance(one, Allocate) and one.buffer.name in layout.shared]
     e = Emitter(module, flags)
     places = {
         buffer.name: Place(Value(e, f"%p{number}", PTR), strides_of(buffer))
         for number, buffer in enumerate([*buffers, *local])
     }
     scope = Scope(program, e, {}, places, Value(e, "%failure", PTR), Value(e, "%arena", PTR))
-    write_block(scope, function.body)
+    write_block(scope, body)
     e.line("ret i64 0")
     roles = [parameter.role for parameter in function.parameters] + ["out"] * len(local)
     signature = [
