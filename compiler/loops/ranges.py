@@ -15,9 +15,9 @@ from math import gcd
 from misfold.compiler.dtypes import INDEX, DType
 
 from .intervals import OPERATORS, Interval, full, scaled
-from .ir import Binary, Cast, Const, Expr, For, Load, Select, Unary, Var
+from .ir import Binary, Cast, Const, Expr, For, Select, Unary, Var
 from .operators import BINARY
-from .visit import nodes
+from .visit import loads
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ _REMAINDERS = {"floormod": "mod", "euclidmod": "mod", "truncmod": "mod"}
 
 
 def has_load(expression: Expr) -> bool:
-    return any(isinstance(node, Load) for node in nodes(expression))
+    return bool(loads(expression))
 
 
 # What ``plain_form`` has answered, by the identity of the expression, which is kept with it.

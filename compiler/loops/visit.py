@@ -157,26 +157,35 @@ def map_all_expressions(block: Iterable[Statement], function: Callable[[Expr], E
     return visit(block)
 
 
+# Answers to questions that many passes ask in turn, by the identity of what they are about, which is kept with them.
+_gathered: dict[int, tuple[Block, tuple[Statement, ...]]] = {}
+_walked: dict[int, tuple[Expr, tuple[Expr, ...], tuple[Load, ...]]] = {}
+_MOST_KEPT = 1 << 14
+
+
 def statements(block: Iterable[Statement]) -> Sequence[Statement]:
     """All statements at any depth, outer before inner, in order."""
+    known = _gathered.get(id(block))
+    if known is not None and known[0] is block:
+        return known[1]
     found: list[Statement] = []
     _gather(block, found)
-    return found
+    result = tuple(found)
+    if isinstance(block, tuple):  # others may change
+        if len(_gathered) >= _MOST_KEPT:
+            _gathered.clear()
+        _gathered[id(block)] = block, result
+    return result
 
 
 def _gather(block: Iterable[Statement], found: list[Statement]) -> None:
     for statement in block:
         found.append(statement)
         if isinstance(statement, For):
-            _gather(statement.body, found)
+            found += statements(statement.body)
         elif isinstance(statement, If):
-            _gather(statement.then, found)
-            _gather(statement.other, found)
-
-
-# What ``nodes`` has answered, by the identity of the expression, which is kept with it: many passes ask in turn.
-_walked: dict[int, tuple[Expr, tuple[Expr, ...]]] = {}
-_MOST_WALKED = 1 << 14
+            found += statements(statement.then)
+            found += statements(statement.other)
 
 
 def nodes(expression: Expr) -> Sequence[Expr]:
@@ -184,8 +193,18 @@ def nodes(expression: Expr) -> Sequence[Expr]:
     if isinstance(expression, _LEAVES):
         return (expression,)
     known = _walked.get(id(expression))
-    if known is not None and known[0] is expression:
-        return known[1]
+    return known[1] if known is not None and known[0] is expression else _walk(expression)[1]
+
+
+def loads(expression: Expr) -> Sequence[Load]:
+    """Where an expression reads memory: its loads, from left to right."""
+    if isinstance(expression, _LEAVES):
+        return ()
+    known = _walked.get(id(expression))
+    return known[2] if known is not None and known[0] is expression else _walk(expression)[2]
+
+
+def _walk(expression: Expr) -> tuple[Expr, tuple[Expr, ...], tuple[Load, ...]]:
     found: list[Expr] = []
     todo: list[Expr] = [expression]
     while todo:
@@ -194,11 +213,21 @@ def nodes(expression: Expr) -> Sequence[Expr]:
         operands = _OPERANDS[type(node)](node)
         if operands:
             todo.extend(operands[::-1])
-    if len(_walked) >= _MOST_WALKED:
+    if len(_walked) >= _MOST_KEPT:
         _walked.clear()
-    result = tuple(found)
-    _walked[id(expression)] = (expression, result)
+    result = (expression, tuple(found), tuple([one for one in found if isinstance(one, Load)]))
+    _walked[id(expression)] = result
     return result
+
+
+def touched(block: Iterable[Statement]) -> set[str]:
+    """Names of the buffers that a block reads or writes, at any depth."""
+    found: set[str] = set()
+    for statement in statements(block):
+        if isinstance(statement, Store | Reduce):
+            found.add(statement.buffer.name)
+        found.update([load.buffer.name for one in expressions_of(statement) for load in loads(one)])
+    return found
 
 
 def all_expressions(block: Iterable[Statement]) -> Sequence[Expr]:
@@ -236,7 +265,7 @@ def replace_buffers(block: Iterable[Statement], buffers: Mapping[str, Buffer]) -
         return node
 
     def in_whole(expression: Expr) -> Expr:
-        if any(isinstance(node, Load) and node.buffer.name in buffers for node in nodes(expression)):
+        if any(load.buffer.name in buffers for load in loads(expression)):
             return rewrite(expression, in_expression)
         return expression
 

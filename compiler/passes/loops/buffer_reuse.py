@@ -21,15 +21,7 @@ from misfold.compiler.loops.ir import (
     Store,
 )
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import (
-    Block,
-    Names,
-    all_expressions,
-    map_blocks,
-    map_expressions,
-    rewrite,
-    statements,
-)
+from misfold.compiler.loops.visit import Block, Names, map_blocks, map_expressions, rewrite, touched
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .simplify import write_linear
@@ -187,22 +179,17 @@ def _ends(spans: dict[str, tuple[int, int]], allocate: Allocate, number: int) ->
 
 def _only_branch(statement: Statement, name: str) -> bool | None:
     """Which branch of an ``If`` has all uses of a buffer; None: neither."""
-    if not isinstance(statement, If) or name in _used((If(statement.condition, ()),)):
+    if not isinstance(statement, If) or name in touched([If(statement.condition, ())]):
         return None
-    in_then, in_other = name in _used(statement.then), name in _used(statement.other)
+    in_then, in_other = name in touched(statement.then), name in touched(statement.other)
     return None if in_then == in_other else in_then
-
-
-def _used(block: Block) -> set[str]:
-    names = {s.buffer.name for s in statements(block) if isinstance(s, Store | Reduce)}
-    return names | {node.buffer.name for node in all_expressions(block) if isinstance(node, Load)}
 
 
 def _spans(block: Block) -> dict[str, tuple[int, int]]:
     """The first and the last statement of a block that use each buffer."""
     spans: dict[str, tuple[int, int]] = {}
     for number, statement in enumerate(block):
-        for name in _used((statement,)):
+        for name in touched([statement]):
             first = spans[name][0] if name in spans else number
             spans[name] = first, number
     return spans

@@ -5,13 +5,19 @@ V. Sarkar and G. R. Gao, *Optimization of Array Accesses by Collective Loop Tran
 
 from __future__ import annotations
 
-from misfold.compiler.dtypes import INDEX
-from misfold.compiler.loops.ir import Allocate, Buffer, For, If, Let, Load, Reduce, Statement, Store
-from misfold.compiler.loops.ranges import Linear, Ranges, has_load
-from misfold.compiler.loops.visit import Block, all_expressions, free_variables, map_blocks, statements, with_body
+from collections.abc import Callable
+from functools import partial
 
-from .regions import Dimension, Indices, Use, names_inside, region, replace_accesses, split, uses_of
+from misfold.compiler.dtypes import INDEX
+from misfold.compiler.loops.ir import Allocate, Buffer, For, If, Let, Statement
+from misfold.compiler.loops.ranges import Linear, Ranges
+from misfold.compiler.loops.visit import Block, free_variables, map_blocks, statements, touched, with_body
+
+from .regions import Dimension, Indices, Region, names_inside, region, replace_accesses, split, uses_of
 from .simplify import write_linear
+
+Shape = tuple[int, ...]
+Change = Callable[[Indices], Indices]
 
 
 def contract(block: Block) -> Block:
@@ -26,31 +32,27 @@ def contract(block: Block) -> Block:
 def _block(block: Block, ranges: Ranges) -> Block:
     # Most blocks have nothing to contract, and then nobody has to be asked.
     users = _users(block) if any(isinstance(one, Allocate) for one in block) else {}
-    moved: dict[int, list[Allocate]] = {}
-    # The uses in the loops, as long as they are the same.
-    seen: dict[int, dict[str, list[Use]]] = {}
-    gone: set[str] = set()
     known = Ranges(ranges)
-    result: list[Statement] = list(block)
+    # For each loop, the buffers that it alone uses.
+    owned: dict[int, list[Buffer]] = {}
     for statement in block:
         if isinstance(statement, Let):
             known.bind(statement.var, statement.value)
-        if not isinstance(statement, Allocate):
-            continue
-        places = users.get(statement.buffer.name, [])
-        if len(places) != 1:
-            continue
-        loop = result[places[0]]
+        if isinstance(statement, Allocate):
+            places = users.get(statement.buffer.name, [])
+            if len(places) == 1:
+                owned.setdefault(places[0], []).append(statement.buffer)
+    result: list[Statement] = list(block)
+    moved: dict[int, tuple[Statement, ...]] = {}
+    gone: set[str] = set()
+    for place, buffers in owned.items():
+        loop = result[place]
         if isinstance(loop, For) and loop.kind != "vectorised":
-            if places[0] not in seen:
-                seen[places[0]] = uses_of(loop.body, known.inside(loop))
-            smaller = _contracted(loop, statement.buffer, seen[places[0]].get(statement.buffer.name), known)
-            if smaller is not None:
-                if any(has_load(index) for some in seen[places[0]].values() for use in some for index in use.indices):
-                    del seen[places[0]]
-                result[places[0]], allocate = smaller
-                moved.setdefault(places[0], []).append(allocate)
-                gone.add(statement.buffer.name)
+            smaller = _smaller(loop, buffers, known)
+            if smaller:
+                result[place] = with_body(loop, replace_accesses(loop.body, smaller))
+                moved[place] = tuple([Allocate(buffer) for buffer, _ in smaller.values()])
+                gone.update(smaller)
     final: list[Statement] = []
     for number, statement in enumerate(result):
         match statement:
@@ -60,7 +62,7 @@ def _block(block: Block, ranges: Ranges) -> Block:
                 ranges.bind(var, value)
             case For():
                 inner = ranges.inside(statement)
-                allocations = tuple(moved.get(number, ()))
+                allocations = moved.get(number, ())
                 statement = map_blocks(statement, lambda body: _block(allocations + body, inner))  # noqa: B023
             case If():
                 statement = map_blocks(statement, lambda inner: _block(inner, Ranges(ranges)))
@@ -73,36 +75,37 @@ def _users(block: Block) -> dict[str, list[int]]:
     """Where in the block each buffer is used, by the number of the statement that uses it at any depth."""
     users: dict[str, list[int]] = {}
     for number, statement in enumerate(block):
-        names = {s.buffer.name for s in statements((statement,)) if isinstance(s, Store | Reduce)}
-        names |= {node.buffer.name for node in all_expressions((statement,)) if isinstance(node, Load)}
-        for name in names:
+        for name in touched([statement]):
             users.setdefault(name, []).append(number)
     return users
 
 
-def _contracted(loop: For, buffer: Buffer, uses: list[Use] | None, ranges: Ranges) -> tuple[For, Allocate] | None:
+def _smaller(loop: For, buffers: list[Buffer], ranges: Ranges) -> dict[str, tuple[Buffer, Change]]:
+    """The buffers that can be smaller: what each becomes in the loop."""
     inner = ranges.inside(loop)
     inside = names_inside(loop)
-    if not uses or any(isinstance(n, Load) and n.buffer == buffer for n in all_expressions((with_body(loop, ()),))):
-        return None
-    where = region(uses, inside, pieces=False)
-    if where is None or not any(_separate(dimension, loop, inner) for dimension in where):
-        return None
-    shape = tuple([min(dimension.width, old) for dimension, old in zip(where, buffer.shape)])
-    if shape == buffer.shape:
-        return None
-    small = Buffer(buffer.name, buffer.dtype, tuple([size for size in shape if size > 1]))
+    uses = uses_of(loop.body, ranges.inside(loop))
+    in_bounds = touched([with_body(loop, ())])
+    found: dict[str, tuple[Buffer, Change]] = {}
+    for buffer in buffers:
+        where = region(uses.get(buffer.name, ()), inside, pieces=False) if buffer.name not in in_bounds else None
+        if where is None or not any(_separate(dimension, loop, inner) for dimension in where):
+            continue
+        shape = tuple([min(dimension.width, old) for dimension, old in zip(where, buffer.shape)])
+        if shape != buffer.shape:
+            small = Buffer(buffer.name, buffer.dtype, tuple([size for size in shape if size > 1]))
+            found[buffer.name] = small, partial(_within, where, shape, buffer.shape, inside)
+    return found
 
-    def change(indices: Indices) -> Indices:
-        result = []
-        for one, dimension, size, old in zip(indices, where, shape, buffer.shape):
-            if size > 1:  # a dimension that does not shrink keeps its indices
-                local = dimension.place(split(one, inside)[1])[1]
-                result.append(write_linear(local, INDEX) if size < old else one)
-        return tuple(result)
 
-    body = replace_accesses(loop.body, buffer.name, small, change)
-    return with_body(loop, body), Allocate(small)
+def _within(where: Region, shape: Shape, old: Shape, inside: set[str], indices: Indices) -> Indices:
+    """Where in the smaller buffer an element is."""
+    result = []
+    for one, dimension, size, before in zip(indices, where, shape, old):
+        if size > 1:  # a dimension that does not shrink keeps its indices
+            local = dimension.place(split(one, inside)[1])[1]
+            result.append(write_linear(local, INDEX) if size < before else one)
+    return tuple(result)
 
 
 def _separate(dimension: Dimension, loop: For, ranges: Ranges) -> bool:

@@ -20,7 +20,7 @@ from misfold.compiler.loops.ir import (
     Var,
 )
 from misfold.compiler.loops.ranges import has_load
-from misfold.compiler.loops.visit import Block, all_expressions, expressions_of, nodes, statements, with_body
+from misfold.compiler.loops.visit import Block, all_expressions, expressions_of, loads, nodes, statements, with_body
 from misfold.compiler.passes.base import LoopPass
 
 
@@ -184,4 +184,4 @@ class _Backwards:
 
 def _loaded(statement: Statement) -> set[str]:
     """Buffers that a statement's own expressions read."""
-    return {n.buffer.name for e in expressions_of(statement) for n in nodes(e) if isinstance(n, Load)}
+    return {load.buffer.name for e in expressions_of(statement) for load in loads(e)}

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from misfold.compiler.loops.dependence import Fused, independent
-from misfold.compiler.loops.ir import Allocate, Assert, Binary, For, Function, If, Let, Load, Reduce, Statement, Store
+from misfold.compiler.loops.ir import Allocate, Assert, Binary, For, Function, If, Let, Reduce, Statement, Store
 from misfold.compiler.loops.operators import BINARY
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import Block, nodes, statements, with_body
+from misfold.compiler.loops.visit import Block, loads, nodes, statements, with_body
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .nests import bounds_are_free, reorderable, size
@@ -124,9 +124,9 @@ def _may_go_before(statement: Statement, loop: For) -> bool:
         return True
     if not isinstance(statement, Let):
         return False
-    loaded = {node.buffer.name for node in nodes(statement.value) if isinstance(node, Load)}
+    loaded = {load.buffer.name for load in loads(statement.value)}
     partial = any(isinstance(node, Binary) and BINARY[node.op].partial for node in nodes(statement.value))
-    if (loaded or partial) and any(isinstance(inner, Assert) for inner in statements((loop,))):
+    if (loaded or partial) and any(isinstance(inner, Assert) for inner in statements([loop])):
         return False
     return not loaded.intersection(_written((loop,)))
 

@@ -148,7 +148,7 @@ class _Scope:
                 new = statement
             changed |= new is not statement
             result.append(new)
-            if any(isinstance(inner, Assert) for inner in statements((statement,))):
+            if any(isinstance(inner, Assert) for inner in statements([statement])):
                 certain = False  # the function may end here
         return tuple(result) if changed else block
 

@@ -17,13 +17,12 @@ from misfold.compiler.loops.ir import (
     Function,
     If,
     Let,
-    Load,
     Statement,
     index,
 )
 from misfold.compiler.loops.ranges import Ranges
 from misfold.compiler.loops.verify import trip_count
-from misfold.compiler.loops.visit import Block, free_variables, nodes, statements, with_body
+from misfold.compiler.loops.visit import Block, free_variables, loads, statements, with_body
 
 #: Loops whose bounds lie within this can be given bounds a little further out without any of them wrapping around.
 _MODERATE = 1 << 62
@@ -114,9 +113,7 @@ def rebuilt(loops: Iterable[For], body: Block) -> Block:
 def bounds_are_free(loop: For, variables: Iterable[str] = ()) -> bool:
     """Whether the bounds of a loop use none of the variables and no memory: they are the same wherever they stand."""
     used = free_variables(loop.start) | free_variables(loop.stop)
-    return not used.intersection(variables) and not any(
-        isinstance(node, Load) for bound in (loop.start, loop.stop) for node in nodes(bound)
-    )
+    return not used.intersection(variables) and not loads(loop.start) and not loads(loop.stop)
 
 
 def moderate(loop: For, ranges: Ranges) -> bool:

@@ -6,8 +6,9 @@ Both are congruent to the index modulo 2⁶⁴, and inner parts that differ by l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import Literal
 
 from misfold.compiler.loops.intervals import Interval
@@ -31,9 +32,9 @@ from misfold.compiler.loops.visit import (
     bound_names,
     expressions_of,
     free_variables,
+    loads,
     map_blocks,
     map_expressions,
-    nodes,
     rewrite,
     statements,
 )
@@ -62,10 +63,9 @@ def uses_of(block: Block, ranges: Ranges, certain: bool = True) -> dict[str, lis
 def _collect(block: Block, ranges: Ranges, certain: bool, found: dict[str, list[Use]]) -> None:
     for statement in block:
         for expression in expressions_of(statement):
-            for node in nodes(expression):
-                if isinstance(node, Load):
-                    use = Use("load", node.buffer, node.indices, ranges, certain)
-                    found.setdefault(node.buffer.name, []).append(use)
+            for load in loads(expression):
+                use = Use("load", load.buffer, load.indices, ranges, certain)
+                found.setdefault(load.buffer.name, []).append(use)
         match statement:
             case Let(var, value):
                 ranges.bind(var, value)
@@ -158,26 +158,36 @@ def region(uses: Iterable[Use], inside: set[str], pieces: bool) -> Region | None
     return tuple(result)
 
 
-def replace_accesses(block: Block, name: str, buffer: Buffer, change: Callable[[Indices], Indices]) -> Block:
-    """All accesses to the buffer ``name`` made accesses to ``buffer``, at changed indices."""
+#: By a buffer's name: the buffer to access instead, and at which indices.
+Replacements = Mapping[str, tuple[Buffer, Callable[[Indices], Indices]]]
+
+
+def replace_accesses(block: Block, replacements: Replacements) -> Block:
+    """All accesses to some buffers made accesses to others, at changed indices."""
 
     def in_node(node: Expr) -> Expr:
-        if isinstance(node, Load) and node.buffer.name == name:
+        if isinstance(node, Load) and node.buffer.name in replacements:
+            buffer, change = replacements[node.buffer.name]
             return Load(buffer, change(node.indices))
         return node
 
     def in_whole(expression: Expr) -> Expr:
-        if any(isinstance(node, Load) and node.buffer.name == name for node in nodes(expression)):
+        if any(load.buffer.name in replacements for load in loads(expression)):
             return rewrite(expression, in_node)
         return expression
 
     def in_statement(statement: Statement) -> Statement:
         statement = map_expressions(statement, in_whole)
-        if isinstance(statement, Store | Reduce) and statement.buffer.name == name:
+        if isinstance(statement, Store | Reduce) and statement.buffer.name in replacements:
+            buffer, change = replacements[statement.buffer.name]
             statement = replace(statement, buffer=buffer, indices=change(statement.indices))
-        return map_blocks(statement, lambda inner: tuple([in_statement(one) for one in inner]))
+        return map_blocks(statement, inside)
 
-    return tuple([in_statement(statement) for statement in block])
+    def inside(inner: Block) -> Block:
+        new = tuple([in_statement(one) for one in inner])
+        return inner if all(map(is_, inner, new)) else new
+
+    return inside(block)
 
 
 def names_inside(loop: For) -> set[str]:

@@ -120,7 +120,7 @@ class _Promotion:
             shape = _shape(where)
             tile = Buffer(self.names.fresh(f"{name}_{'tile' if shape else 'element'}"), buffer.dtype, shape)
             self.local[tile.name] = tile
-            loop = with_body(loop, replace_accesses(loop.body, name, tile, partial(_local, where, inside)))
+            loop = with_body(loop, replace_accesses(loop.body, {name: (tile, partial(_local, where, inside))}))
             kinds = _kinds(uses, inside, inner_loops)
             before.append(Allocate(tile))
             if loads:

@@ -32,9 +32,9 @@ from misfold.compiler.loops.visit import (
     Names,
     bound_names,
     free_variables,
+    loads,
     map_blocks,
     map_expressions,
-    nodes,
     renamed,
     rewrite,
     statements,
@@ -147,9 +147,7 @@ def _targets(loop: For, everything: Sequence[Dependence]) -> list[Target]:
                 if trip_count(one) != 0:
                     walk(one.body, here)
             elif isinstance(one, Reduce) and here not in ordered and one.buffer.name not in inner:
-                if not any(
-                    free_variables(i) & inner or any(isinstance(n, Load) for n in nodes(i)) for i in one.indices
-                ):
+                if not any(free_variables(i) & inner or loads(i) for i in one.indices):
                     found[(one.op, one.buffer, one.indices)] = None
 
     walk(loop.body, (0,))
