@@ -203,10 +203,21 @@ class Domain:
 
 def domain(loop: For, forms: Forms) -> Domain:
     """The iteration domain of a loop. ``max`` of starts and ``min`` of stops are conjunctions of bounds."""
-    base = forms.of(loop.start)
-    lower = [form for form in (forms.of(part) for part in parts("max", loop.start)) if form is not None]
-    upper = [form for form in (forms.of(part) for part in parts("min", loop.stop)) if form is not None]
-    return Domain(loop.var.name, tuple(lower), tuple(upper), loop.step, base)
+    lower, upper = _bounds("max", loop.start, forms), _bounds("min", loop.stop, forms)
+    # a maximum has no form
+    base = lower[0] if lower and not _is(loop.start, "max") else None
+    return Domain(loop.var.name, lower, upper, loop.step, base)
+
+
+def _bounds(op: str, bound: Expr, forms: Forms) -> tuple[Affine, ...]:
+    if not _is(bound, op):
+        form = forms.of(bound)
+        return () if form is None else (form,)
+    return tuple([form for form in (forms.of(part) for part in parts(op, bound)) if form is not None])
+
+
+def _is(expression: Expr, op: str) -> bool:
+    return isinstance(expression, Binary) and expression.op == op
 
 
 def parts(op: str, bound: Expr) -> Iterable[Expr]:

@@ -143,6 +143,8 @@ class Fused:
         self._scope = scope
         self._accesses = Accesses((first,), scope)
         self._buckets = _buckets(self._accesses.found)
+        #: The loop that ``across`` was last asked about, and the accesses of its new part.
+        self._asked: tuple[For, list[Access]] | None = None
 
     def with_body_of(self, second: For) -> For:
         """The loop with the statements of another one at its end."""
@@ -151,9 +153,9 @@ class Fused:
 
     def append(self, fused: For) -> None:
         """Go on with a loop that ``with_body_of`` gave."""
-        added = fused.body[len(self.loop.body) :]
-        if not self._accesses.asserted and not any(isinstance(one, Assert) for one in statements(added)):
-            new = self._accesses.append(added, len(self.loop.body))
+        if self._asked is not None and self._asked[0] is fused:
+            new = self._asked[1]
+            self._accesses.found += new
             for name, some in _buckets(new).items():
                 self._buckets.setdefault(name, []).extend(some)
         else:
@@ -176,8 +178,9 @@ class Fused:
         else:
             accesses, old = self._accesses, self._buckets
             count = len(accesses.found)
-            new = _buckets(accesses.append(new_body, place))
+            self._asked = fused, accesses.append(new_body, place)
             del accesses.found[count:]
+            new = _buckets(self._asked[1])
         for name, later in new.items():
             earlier = old.get(name, [])
             crowded = len(earlier) * len(later) > MAX_PAIRS

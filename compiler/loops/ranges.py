@@ -211,6 +211,8 @@ class Ranges:
 
     def interval(self, expression: Expr) -> Interval:
         """All values that an integer or bool expression can have. Floats have none (``TypeError``)."""
+        if isinstance(expression, Const) and not expression.dtype.is_float:
+            return Interval(int(expression.value), int(expression.value))
         if expression.dtype.is_float:
             raise TypeError("floats have no interval")
         if expression.dtype.is_bool:
