@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from functools import cache
+from itertools import count
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -25,18 +26,28 @@ def _host() -> tuple[Any, str, str]:
     return target, llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-def _machine(options: Options, jit: bool = True) -> Any:
+@cache
+def _machine(level: int) -> Any:
+    """Code and its constants lie beside each other, where JITLink puts them, so that 32 bits tell where: constants are
+    operands of instructions then, instead of addresses that have to be loaded and kept in registers first."""
     target, cpu, features = _host()
     return target.create_target_machine(
-        cpu=cpu, features=features, opt=min(options.level, 2), reloc="default", codemodel="jitdefault", jit=jit
+        cpu=cpu, features=features, opt=min(level, 2), reloc="pic", codemodel="small", jit=True
     )
+
+
+@cache
+def _linker() -> Any:
+    """What puts machine code into memory, for good: it is never closed."""
+    _host()
+    return llvm.create_lljit_compiler(use_jit_link=True)
 
 
 @cache
 def head() -> str:
     """Data layout and triple of the host, as a module starts with them."""
     with _lock:
-        layout = _machine(Options()).target_data
+        layout = _machine(Options().level).target_data
         return f'target datalayout = "{layout}"\ntarget triple = "{llvm.get_process_triple()}"'
 
 
@@ -67,12 +78,11 @@ def scales(options: Options) -> bool:
 
 
 @cache
-def _builder(level: int) -> tuple[Any, Any]:
-    """What runs LLVM's passes at a level, and the machine that they ask for costs: it must live as long."""
-    machine = _machine(Options(level=level))  # type: ignore[arg-type]
+def _builder(level: int) -> Any:
+    """What runs LLVM's passes at a level."""
     tuning = llvm.create_pipeline_tuning_options(speed_level=level)
     tuning.loop_vectorization = tuning.slp_vectorization = tuning.loop_interleaving = False
-    return llvm.create_pass_builder(machine, tuning), machine
+    return llvm.create_pass_builder(_machine(level), tuning)
 
 
 @cache
@@ -87,7 +97,7 @@ def _few_passes(level: int) -> Any:
 
 
 def _optimise(module: Any, options: Options) -> None:
-    builder, _ = _builder(options.level)
+    builder = _builder(options.level)
     # LLVM's own pipelines run once and not again: LLVM ends the process.
     passes = builder.getModulePassManager() if options.level >= 2 else _few_passes(options.level)
     passes.run(module, builder)
@@ -101,19 +111,24 @@ class Library:
 
     def __init__(self, text: str, options: Options):
         with _lock:
-            machine = _machine(options)
-            module = _parsed(text)
-            _optimise(module, options)
-            engine = llvm.create_mcjit_compiler(module, machine)
-            engine.finalize_object()
-            self.entry: int = engine.get_function_address("entry")
-            # Holds the engine, and closes it with this object; at the end of the process there is no need to.
-            weakref.finalize(self, _close, engine).atexit = False
+            code = _machine(options.level).emit_object(_optimised(text, options))
+            library = llvm.JITLibraryBuilder().add_object_img(code).export_symbol("entry").add_current_process()
+            try:
+                linked = library.link(_linker(), f"misfold.{next(_numbers)}")
+            except RuntimeError as error:
+                raise PassError("code-generation", str(error)) from error
+            self.entry: int = linked["entry"]
+            # Holds the code, and frees it with this object; at the end of the process there is no need to.
+            weakref.finalize(self, _close, linked).atexit = False
 
 
-def _close(engine: Any) -> None:
+#: Libraries have names of their own.
+_numbers = count()
+
+
+def _close(linked: Any) -> None:
     with _lock:
-        engine.close()
+        linked.close()
 
 
 def _parsed(text: str) -> Any:
@@ -127,20 +142,19 @@ def _parsed(text: str) -> Any:
 
 
 def _optimised(text: str, options: Options) -> Any:
-    """The module after LLVM's passes, and the machine to make code with."""
-    machine = _machine(options, jit=False)
+    """The module after LLVM's passes."""
     module = _parsed(text)
     _optimise(module, options)
-    return module, machine
+    return module
 
 
 def optimised_ir(text: str, options: Options) -> str:
     with _lock:
-        return str(_optimised(text, options)[0])
+        return str(_optimised(text, options))
 
 
 def assembly(text: str, options: Options) -> str:
     with _lock:
-        module, machine = _optimised(text, options)
+        machine = _machine(options.level)
         machine.set_asm_verbosity(False)
-        return machine.emit_assembly(module)
+        return machine.emit_assembly(_optimised(text, options))
