@@ -134,6 +134,12 @@ def map_expressions(statement: Statement, function: Callable[[Expr], Expr]) -> S
     raise TypeError(f"not a statement: {statement!r}")
 
 
+def map_statements(block: Block, function: Callable[[Statement], Statement]) -> Block:
+    """A block with ``function`` applied to each of its statements; the same object if none changes."""
+    new = tuple([function(statement) for statement in block])
+    return block if all(map(is_, block, new)) else new
+
+
 def map_blocks(statement: Statement, function: Callable[[Block], Block]) -> Statement:
     """The statement with ``function`` applied to each block inside it; the same object if none changes."""
     if isinstance(statement, For):
@@ -275,7 +281,7 @@ def replace_buffers(block: Iterable[Statement], buffers: Mapping[str, Buffer]) -
             statement = replace(statement, buffer=buffers[statement.buffer.name])
         return map_blocks(statement, lambda inner: replace_buffers(inner, buffers))
 
-    return tuple([in_statement(statement) for statement in block])
+    return map_statements(tuple(block), in_statement)
 
 
 def bound_names(block: Iterable[Statement]) -> Iterator[str]:

@@ -26,7 +26,16 @@ from misfold.compiler.loops.ir import (
     Var,
     index,
 )
-from misfold.compiler.loops.visit import Block, children, expressions_of, map_all_expressions, map_blocks, rewrite
+from misfold.compiler.loops.visit import (
+    Block,
+    children,
+    expressions_of,
+    loads,
+    map_all_expressions,
+    map_blocks,
+    map_statements,
+    rewrite,
+)
 from misfold.compiler.loops.visit import statements as all_statements
 
 from .indices import row_major
@@ -54,9 +63,9 @@ def collapse(function: Function, parameters: bool = False) -> Function:
             assert isinstance(one.stop, Const) and isinstance(nested.stop, Const)
             # The joined loop keeps the outer name: that is what accesses keep too.
             one = For(one.var, one.start, index(int(one.stop.value) * int(nested.stop.value)), nested.body)
-        return map_blocks(one, lambda block: tuple([statement(each) for each in block]))
+        return map_blocks(one, lambda block: map_statements(block, statement))
 
-    function = replace(function, body=tuple([statement(one) for one in function.body]))
+    function = replace(function, body=map_statements(function.body, statement))
     return _with_dimensions(function, lambda buffer, dim: (buffer.name, dim - 1) in joined)
 
 
@@ -93,12 +102,17 @@ def _with_dimensions(function: Function, goes: Callable[[Buffer, int], bool]) ->
         return map_blocks(statement, block)
 
     def block(statements: Block) -> Block:
-        return tuple([access(statement) for statement in statements])
+        return map_statements(statements, access)
+
+    def whole(expression: Expr) -> Expr:
+        if any(one.buffer.name in plans for one in loads(expression)):
+            return rewrite(expression, load)
+        return expression
 
     parameters = tuple(
         [replace(one, buffer=plans.get(one.buffer.name, (one.buffer,))[0]) for one in function.parameters]
     )
-    body = map_all_expressions(block(function.body), lambda expression: rewrite(expression, load))
+    body = map_all_expressions(block(function.body), whole)
     return replace(function, parameters=parameters, body=body)
 
 

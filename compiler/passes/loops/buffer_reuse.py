@@ -21,7 +21,16 @@ from misfold.compiler.loops.ir import (
     Store,
 )
 from misfold.compiler.loops.ranges import Ranges
-from misfold.compiler.loops.visit import Block, Names, map_blocks, map_expressions, rewrite, touched
+from misfold.compiler.loops.visit import (
+    Block,
+    Names,
+    loads,
+    map_blocks,
+    map_expressions,
+    map_statements,
+    rewrite,
+    touched,
+)
 from misfold.compiler.passes.base import LoopPass, parameter
 
 from .simplify import write_linear
@@ -169,8 +178,7 @@ class _Planner:
 
 def _each(block: Block, function: Callable[[Block], Block]) -> Block:
     """``map_blocks`` of each statement; the same object if none changes."""
-    new = tuple([map_blocks(statement, function) for statement in block])
-    return block if all(a is b for a, b in zip(new, block)) else new
+    return map_statements(block, lambda statement: map_blocks(statement, function))
 
 
 def _ends(spans: dict[str, tuple[int, int]], allocate: Allocate, number: int) -> bool:
@@ -208,14 +216,22 @@ def _redirected(block: Block, planner: _Planner) -> Block:
     def in_node(node: Expr) -> Expr:
         return Load(*target(node.buffer, node.indices)) if isinstance(node, Load) else node
 
+    def moved(buffer: Buffer) -> bool:
+        return buffer.name in planner.renamed or buffer.name in planner.flat
+
+    def in_whole(expression: Expr) -> Expr:
+        return rewrite(expression, in_node) if any(moved(one.buffer) for one in loads(expression)) else expression
+
     def in_statement(statement: Statement) -> Statement:
-        new = map_expressions(statement, lambda expression: rewrite(expression, in_node))
-        if isinstance(new, Store | Reduce):
+        new = map_expressions(statement, in_whole)
+        if isinstance(new, Store | Reduce) and moved(new.buffer):
             buffer, indices = target(new.buffer, new.indices)
             new = replace(new, buffer=buffer, indices=indices)
         return map_blocks(new, inner)
 
-    inner: Callable[[Block], Block] = lambda one: tuple([in_statement(statement) for statement in one])  # noqa: E731
+    def inner(one: Block) -> Block:
+        return map_statements(one, in_statement)
+
     return inner(block)
 
 

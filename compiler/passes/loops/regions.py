@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from operator import is_
 from typing import Literal
 
 from misfold.compiler.loops.intervals import Interval
@@ -35,6 +34,7 @@ from misfold.compiler.loops.visit import (
     loads,
     map_blocks,
     map_expressions,
+    map_statements,
     rewrite,
     statements,
 )
@@ -181,13 +181,9 @@ def replace_accesses(block: Block, replacements: Replacements) -> Block:
         if isinstance(statement, Store | Reduce) and statement.buffer.name in replacements:
             buffer, change = replacements[statement.buffer.name]
             statement = replace(statement, buffer=buffer, indices=change(statement.indices))
-        return map_blocks(statement, inside)
+        return map_blocks(statement, lambda inner: map_statements(inner, in_statement))
 
-    def inside(inner: Block) -> Block:
-        new = tuple([in_statement(one) for one in inner])
-        return inner if all(map(is_, inner, new)) else new
-
-    return inside(block)
+    return map_statements(block, in_statement)
 
 
 def names_inside(loop: For) -> set[str]:

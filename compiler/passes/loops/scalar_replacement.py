@@ -76,6 +76,8 @@ class _Promotion:
         self.changed = False
 
     def block(self, block: Block, ranges: Ranges) -> Block:
+        if not any(isinstance(statement, Allocate | For | If) for statement in block):
+            return block
         result: list[Statement] = []
         for statement in block:
             match statement:
