@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ from .options import Options
 from .program import write_module
 from .statements import strides_of
 
-_ENTRY = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+@cache
+def _entry_type(arguments: int) -> Any:
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)
 
 
 class Compiled:
@@ -36,8 +40,12 @@ class Compiled:
         )
         self._sites = program.sites
         self._library = jit.Library(self._text, options)
-        self._entry = _ENTRY(self._library.entry)
+        #: The arguments of the entry that lie in the arena, by their places there.
+        self._passed = program.passed
+        direct = 2 + len(function.parameters) + len(self._passed or ())
+        self._entry = _entry_type(3 if self._passed is None else direct)(self._library.entry)
         self._addresses = ctypes.c_void_p * len(function.parameters)
+        self._own_bytes = program.layout.shared_bytes
         self._expected = [_Expected(one.buffer, one.role != "in") for one in function.parameters]
         self._arena_bytes = program.layout.total(options.threads)
         # Arenas that no call is using.
@@ -73,12 +81,20 @@ class Compiled:
             except IndexError:
                 arena = np.empty(self._arena_bytes + ALIGNMENT, np.uint8)
             start = -(-arena.ctypes.data // ALIGNMENT) * ALIGNMENT
-            status = self._entry(self._addresses(*addresses), start, ctypes.addressof(failure))
+            status = self._call(addresses, start, ctypes.addressof(failure))
             self._arenas.append(arena)
         else:
-            status = self._entry(self._addresses(*addresses), None, ctypes.addressof(failure))
+            status = self._call(addresses, 0, ctypes.addressof(failure))
         if status:
             self._fail(status, failure.value)
+
+    def _call(self, addresses: Sequence[int], arena: int, failure: int) -> int:
+        if self._passed is None:
+            status: int = self._entry(self._addresses(*addresses), arena, failure)
+        else:
+            local = [arena + offset for offset in self._passed]
+            status = self._entry(*addresses, *local, failure, arena + self._own_bytes)
+        return status
 
     def _fail(self, status: int, detail: int) -> None:
         kind, message = self._sites[status - 1]

@@ -29,6 +29,8 @@ class Program:
     flags: str
     #: What has gone wrong where a function returns k + 1: the kind ("assert" or "bounds") and the message of site k.
     sites: list[tuple[str, str]] = field(default_factory=list)
+    #: Where in the arena the shared local buffers lie, if their addresses are arguments; None: the code works them out.
+    passed: tuple[int, ...] | None = None
 
 
 @dataclass

@@ -1,7 +1,9 @@
 """A loop IR function as the text of an LLVM module with one entry point.
 
-``entry(arguments, arena, failure)`` takes an array of the buffers' addresses, memory for local buffers, and where to
-write the index that a bounds check fails with; it returns 0, or the number of the check that failed.
+``entry`` takes the addresses of the parameters and of local buffers that are shared, then where to write the index that
+a bounds check fails with and memory for threads' own buffers; it returns 0, or the number of the check that failed.
+Where those are many addresses, it takes an array of the parameters' instead, memory for all local buffers, and where to
+write the index.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from .narrowing import narrowed
 from .options import Options
 from .statements import strides_of, write_block
 from .types import I64, PTR
+
+#: Addresses that ``entry`` takes one by one. ctypes passes no more than 1024 arguments.
+MOST_PASSED = 256
 
 
 def write_module(
@@ -45,8 +50,13 @@ def write_module(
         for number, (buffer, role) in enumerate(zip([*buffers, *local], roles))
     ]
     signature += ["ptr %failure", "ptr noalias %arena"]
-    module.define(e.function(f"define internal i64 @kernel({', '.join(signature)}) noinline #0"))
-    _write_entry(module, program, len(buffers), local)
+    if len(signature) <= MOST_PASSED:
+        # A function more would be a millisecond more of LLVM's time.
+        module.define(e.function(f"define i64 @entry({', '.join(signature)}) #0"))
+        program.passed = tuple([layout.shared[buffer.name] for buffer in local])
+    else:
+        module.define(e.function(f"define internal i64 @kernel({', '.join(signature)}) noinline #0"))
+        _write_entry(module, program, len(buffers), local)
     return module.text(head), program
 
 

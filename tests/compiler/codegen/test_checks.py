@@ -156,7 +156,7 @@ def test_options_are_checked() -> None:
 
 def test_what_is_printed() -> None:
     compiled = build(parse_function(COPY))
-    assert "define internal i64 @kernel" in compiled.llvm_ir()
-    assert "kernel" in compiled.llvm_ir(optimised=True)
+    assert "define i64 @entry" in compiled.llvm_ir()
+    assert "entry" in compiled.llvm_ir(optimised=True)
     assert "ret" in compiled.assembly()
     assert jit.head().startswith("target datalayout")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from misfold.compiler.codegen import Options, build, jit
+from misfold.compiler.codegen import Options, build, jit, program
 from misfold.compiler.loops.interpret import interpret
 from misfold.compiler.loops.parser import parse_function
 from misfold.compiler.loops.verify import verify
@@ -226,6 +226,40 @@ def test_parallel_loops_with_captured_values_and_local_buffers() -> None:
         numbers(9, 5000),
         np.zeros((9, 5000), np.float32),
         np.array(True),
+    )
+
+
+LOCALS = """function f(a: in f64[2000], b: out f64[2000], c: out f64[2000]) {
+  alloc x: f64[2000]
+  alloc y: f64[2000]
+  for i in 0..2000 { x[i] = a[i] + 1.0:f64 }
+  for j in 0..2000 { y[j] = x[1999 - j] * 2.0:f64 }
+  parallel k in 0..2000 {
+    alloc z: f64[1200]
+    for l in 0..2 { z[l] = x[k] + y[k] }
+    b[k] = z[0] - z[1] + x[k]
+    c[k] = y[k]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize("most", [0, 256])
+def test_addresses_one_by_one_or_in_an_array(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "MOST_PASSED", most)
+    check(LOCALS, numbers(2000, dtype="float64"), np.zeros(2000), np.zeros(2000))
+    text = build(parse_function(LOCALS)).llvm_ir()
+    assert ("@kernel" in text) == (most == 0)
+
+
+def test_more_parameters_than_ctypes_passes() -> None:
+    count = 1100
+    names = ", ".join(f"p{number}: in f32[2]" for number in range(count))
+    total = " + ".join(f"p{number}[i]" for number in range(0, count, 50))
+    check(
+        f"function f({names}, y: out f32[2]) {{ for i in 0..2 {{ y[i] = {total} }} }}",
+        *[numbers(2) + number for number in range(count)],
+        np.zeros(2, "float32"),
     )
 
 
