@@ -11,6 +11,7 @@ from .places import PACKAGE, Undo, replace_at
 
 # Modules that remember what functions gave, which a variant may change.
 _REMEMBER = (
+    "codegen.shared",
     "loops.arithmetic",
     "loops.constraints",
     "passes.graph.algebraic_simplification",

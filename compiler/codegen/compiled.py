@@ -13,7 +13,7 @@ from misfold.compiler.arrays import numpy_dtype
 from misfold.compiler.errors import AssertionFailed, OutOfBounds
 from misfold.compiler.loops.ir import Buffer, Function
 
-from . import jit
+from . import jit, shared
 from .layout import ALIGNMENT
 from .options import Options
 from .program import write_module
@@ -39,7 +39,8 @@ class Compiled:
             function, options, head, attributes, jit.scales(options), jit.widest(options)
         )
         self._sites = program.sites
-        self._library = jit.Library(self._text, options)
+        called = {name: shared.address(*what, options) for name, what in program.module.shared.items()}
+        self._library = jit.Library(self._text, options, called)
         #: The arguments of the entry that lie in the arena, by their places there.
         self._passed = program.passed
         direct = 2 + len(function.parameters) + len(self._passed or ())

@@ -7,6 +7,7 @@ partner, so formulas read as such: ``x * x + 1.0``.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -118,6 +119,9 @@ class Module:
         # By their text: a helper that two others need is defined once.
         self._functions: dict[str, None] = {}
         self.helpers: set[str] = set()
+        #: Math functions that are called instead of inlined, by the names they go by here: the arguments that
+        #: ``shared.address`` wants but the options.
+        self.shared: dict[str, tuple[str, Callable[..., Value], Type, int]] = {}
 
     def declare(self, name: str, text: str) -> None:
         self._declarations.setdefault(name, text)
@@ -146,6 +150,14 @@ class Module:
             self.helpers |= made.helpers
         return name
 
+    def share(self, name: str, type: Type, arity: int, body: Callable[..., Value]) -> str:
+        """The name of the same function in a copy that all programs call."""
+        symbol = f"misfold.{name}.{type.mangled}"
+        self.shared[symbol] = (name, body, type, arity)
+        signature = ", ".join([type.text] * arity)
+        self.declare(symbol, f"declare {type.text} @{symbol}({signature}) nounwind willreturn memory(none)")
+        return symbol
+
     def _write_helper(self, name: str, type: Type, arity: int, body: Callable[..., Value]) -> None:
         self.helpers.add(name)
         emitter = Emitter(self)
@@ -172,6 +184,8 @@ class Emitter:
         self.module = module
         #: Fast-math flags of ``fadd``, ``fsub``, ``fmul``: "" or "contract ".
         self.flags = flags
+        #: How often the current place runs at most, for each call of the function.
+        self.runs = math.inf
         #: The label of the block that is being written.
         self.block = "entry"
         self._allocations: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Mapping
 from functools import cache
 from itertools import count
 from typing import Any
@@ -104,15 +105,18 @@ def _optimise(module: Any, options: Options) -> None:
 
 
 class Library:
-    """A module in memory, as machine code. It lives as long as this object.
+    """A module in memory, as machine code. It lives as long as this object. ``called``: the addresses of functions that
+    the module declares.
 
     Raises PassError if the text is not LLVM IR, which is a defect of the code generator.
     """
 
-    def __init__(self, text: str, options: Options):
+    def __init__(self, text: str, options: Options, called: Mapping[str, int] | None = None):
         with _lock:
             code = _machine(options.level).emit_object(_optimised(text, options))
             library = llvm.JITLibraryBuilder().add_object_img(code).export_symbol("entry").add_current_process()
+            for name, address in (called or {}).items():
+                library.import_symbol(name, address)
             try:
                 linked = library.link(_linker(), f"misfold.{next(_numbers)}")
             except RuntimeError as error:

@@ -37,6 +37,7 @@ def write_module(
     buffers = [parameter.buffer for parameter in function.parameters]
     local = [one.buffer for one in statements(body) if isinstance(one, Allocate) and one.buffer.name in layout.shared]
     e = Emitter(module, flags)
+    e.runs = 1
     places = {
         buffer.name: Place(Value(e, f"%p{number}", PTR), strides_of(buffer))
         for number, buffer in enumerate([*buffers, *local])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -163,9 +164,10 @@ def write_serial(scope: Scope, statement: For, start: Value, stop: Value) -> Non
     """The loop with its test at the end, behind a test of whether it runs at all."""
     e = scope.emitter
     body, end = e.fresh("loop"), e.fresh("exit")
-    constant = start.literal is not None and stop.literal is not None
+    constant, turns = False, math.inf
     if start.literal is not None and stop.literal is not None:
-        if start.literal >= stop.literal:
+        constant, turns = True, -(-int(stop.literal - start.literal) // statement.step)
+        if turns <= 0:
             return
         e.jump(body)
     else:
@@ -176,8 +178,11 @@ def write_serial(scope: Scope, statement: For, start: Value, stop: Value) -> Non
     # The block that jumps back is known once the body is written.
     phi, var = e.later(), Value(e, e.fresh("%i"), I64)
     scope.values[statement.var.name] = var
+    outside = e.runs
+    e.runs *= turns
     with e.nested():
         write_block(scope, statement.body)
+        e.runs = outside
         if constant or statement.step == 1:
             e.line(f"{following} = add nsw i64 {var.text}, {statement.step}")
             again = Value(e, following, I64).lt(stop)

@@ -46,6 +46,8 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Value], float, float | None]] = {
     "pow": (power, 1, None),
     "atan2": (atan2, 1, 3),
 }
+#: A call costs a few nanoseconds, where inlining costs milliseconds at compile time.
+FEW = 1024
 #: What the C library promises: glibc's manual, "Known maximum errors in math functions".
 _LIBRARY_ULP = 2.0
 
@@ -73,7 +75,8 @@ def call(op: str, operands: tuple[Value, ...]) -> Value:
     function, _, double = _FUNCTIONS[op]
     if type.element == "double" and double is None:
         return _library(op, values)
-    return e.call(e.module.helper(op, type, len(values), function), values, type, declare=False)
+    one = e.module.share if e.runs <= FEW else e.module.helper
+    return e.call(one(op, type, len(values), function), values, type, declare=False)
 
 
 def _library(op: str, values: list[Value]) -> Value:

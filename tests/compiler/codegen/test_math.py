@@ -12,6 +12,7 @@ from scipy import special
 from misfold.compiler import dtypes
 from misfold.compiler.arrays import numpy_dtype
 from misfold.compiler.codegen import Compiled, build, error_ulp
+from misfold.compiler.codegen import math as codegen_math
 from misfold.compiler.codegen.math import from_library
 from misfold.compiler.dtypes import F32, F64, DType
 from misfold.compiler.loops.arithmetic import evaluate_binary, evaluate_unary
@@ -64,6 +65,29 @@ def _arguments(op: str, dtype: DType, size: int) -> list[np.ndarray]:
         for numbers, one in zip(result, grid):
             numbers[: one.size] = one.ravel()
     return result
+
+
+@pytest.mark.parametrize("op", FUNCTIONS)
+def test_called_or_inlined_it_is_the_same(op: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for dtype in (F32, F64):
+        arguments = _arguments(op, dtype, 2048)
+        for form in ("scalar", "vectorised"):
+            found = []
+            for few in (0, 4096):
+                monkeypatch.setattr(codegen_math, "FEW", few)
+                compiled = _compiled(op, dtype, 2048, form)
+                assert ("@misfold." in compiled.llvm_ir()) == (few > 0 and not from_library(op, dtype))
+                output = np.zeros(2048, numpy_dtype(dtype))
+                compiled(*arguments, output)
+                found.append(output)
+            np.testing.assert_array_equal(*found)
+            numbers = ~np.isnan(found[0])
+            np.testing.assert_array_equal(*[np.signbit(one[numbers]) for one in found])
+
+
+def test_long_loops_inline() -> None:
+    assert "@misfold.exp" in _compiled("exp", F32, 512).llvm_ir()
+    assert "@misfold.exp" not in _compiled("exp", F32, 1 << 20).llvm_ir()
 
 
 def _by_mpmath(op: str, x: float) -> np.longdouble:
