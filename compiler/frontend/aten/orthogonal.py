@@ -41,7 +41,8 @@ def reflections(c: Context, a: Tensor) -> tuple[Tensor, Tensor]:
         scale = size.equals(0).where(1, size)
         norm = (below / scale).square().sum((1,), keep=True)
         length = ((alpha / scale).square() + norm).sqrt() * scale
-        beta = -length.binary("copysign", alpha)
+        # LAPACK leaves open which sign -0.0 has: for MKL, which eager calls, it is positive
+        beta = (alpha < 0).where(length, -length)
         done = norm.equals(0)
         tau = done.where(0, (beta - alpha) / beta)
         vector = done.where(0, below / (alpha - beta))

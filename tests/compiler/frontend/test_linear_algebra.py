@@ -71,6 +71,13 @@ def test_what_cannot_be_factorised_is_an_error_as_in_eager(function, shape, dyna
     assert str(found.value) == str(expected.value)
 
 
+def test_reflections_take_a_negative_zero_for_a_positive_one():
+    x = torch.tensor([[-0.0, 0.5], [2.0, 1.0], [0.0, -0.0]])
+    expected, found = x.geqrf(), compiled(lambda x: x.geqrf())(x)
+    assert expected[0][0, 0] < 0
+    torch.testing.assert_close(found, tuple(expected))
+
+
 def test_without_a_check_it_is_no_error():
     inverse, info = compiled(torch.linalg.inv_ex)(torch.zeros(3, 3))
     assert info == 1 and inverse.shape == (3, 3)
