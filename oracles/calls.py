@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -23,6 +23,13 @@ _WIDENED: dict[torch.dtype, tuple[frozenset[str], dict[str, str]]] = {
         {"half": "double", "bfloat16": "double", "float": "double", "cfloat": "cdouble", "chalf": "cdouble"},
     ),
     torch.float32: (_HALVES, {"half": "float", "bfloat16": "float", "chalf": "cfloat"}),
+}
+
+
+#: Arguments, by position and name, that stand for a number of the element type where they are left out.
+_BY_TYPE: dict[str, tuple[tuple[int, str, Callable[[torch.finfo], float]], ...]] = {
+    "rms_norm": ((3, "eps", lambda info: info.eps),),
+    "nan_to_num": ((2, "posinf", lambda info: info.max), (3, "neginf", lambda info: info.min)),
 }
 
 
@@ -87,6 +94,8 @@ class Call:
 def make_call(node: Node, wide: torch.dtype | None = None) -> Call:
     """The node as written, or with every float type in it that is narrower than ``wide`` replaced by that.
 
+    Numbers that are left out and depend on the type stay those of the node's own type, where that is stated.
+
     Raises:
         NoReference: the call reinterprets bits, so that float64 would mean something else.
     """
@@ -97,11 +106,27 @@ def make_call(node: Node, wide: torch.dtype | None = None) -> Call:
             raise NoReference(f"{op} reinterprets bits")
         if op.startswith("torch.Tensor.") and last in _WIDENED[wide][1]:
             op = f"torch.Tensor.{_WIDENED[wide][1][last]}"
+    args, kwargs = _with_defaults(node) if wide else (node.args, node.kwargs)
     return Call(
         resolve(op),
-        tuple(_binder(item, wide) for item in node.args),
-        tuple((key, *_binder(item, wide)) for key, item in node.kwargs.items()),
+        tuple(_binder(item, wide) for item in args),
+        tuple((key, *_binder(item, wide)) for key, item in kwargs.items()),
     )
+
+
+def _with_defaults(node: Node) -> tuple[Sequence[Argument], Mapping[str, Argument]]:
+    defaults = _BY_TYPE.get(base_name(node.op), ())
+    kind = node.outputs[0].type if node.outputs else None
+    if not defaults or kind is None or not kind.dtype.is_float:
+        return node.args, node.kwargs
+    info = torch.finfo(getattr(torch, kind.dtype.name))
+    args, kwargs = list(node.args), dict(node.kwargs)
+    for position, name, number in defaults:
+        if len(args) > position:
+            args[position] = number(info) if args[position] is None else args[position]
+        elif kwargs.get(name) is None:
+            kwargs[name] = number(info)
+    return args, kwargs
 
 
 def _leaves(node: Node) -> list[Argument]:

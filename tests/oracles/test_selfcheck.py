@@ -21,7 +21,7 @@ from misfold.targets.eager import Eager
 from misfold.targets.outcome import Outcome
 from misfold.targets.running import run_case
 
-from .programs import HARD
+from .programs import HARD, make_case
 
 SEEDS = 3
 
@@ -35,6 +35,23 @@ def alarms(case: Case) -> list[str]:
 def test_no_false_alarm_on_hard_programs(name: str) -> None:
     for seed in range(SEEDS):
         assert not alarms(HARD[name].with_seed(seed) if seed else HARD[name])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "torch.nn.functional.rms_norm(x0, (1,))",
+        "torch.nn.functional.rms_norm(x0, (1,), None, None)",
+        "torch.nan_to_num(x0)",
+        "x0.nan_to_num(0.5, None, 7.0)",
+    ],
+)
+def test_numbers_that_stand_for_the_type_s_own_stay(call: str) -> None:
+    # Small numbers count against the smallest step of float32, not against that of float64.
+    inputs = {"x0": {"draw": "values", "values": [1e-3, -1e-4, 0.5, float("inf"), float("-inf"), 2.0]}}
+    if "rms" in call:
+        inputs["x0"]["values"] = [1e-3, -1e-4, 2e-5, 0.5, 1.0, 2.0]
+    assert not alarms(make_case(f'v0: "float32[6, 1]" = {call}; return (v0,)', {"x0": "float32[6, 1]"}, inputs))
 
 
 def test_no_false_alarm_on_generated_programs() -> None:

@@ -105,6 +105,15 @@ def test_the_next_number_may_be_that_of_a_wider_type() -> None:
     assert (np.abs(torch.nextafter(x, y).double().numpy() - value) <= error).all()
 
 
+def test_a_better_trigamma_than_torch_s_is_honest() -> None:
+    x = torch.linspace(0.05, 30, 200, dtype=torch.float64)
+    exact = torch.special.zeta(torch.tensor(2.0, dtype=torch.float64), x).numpy()
+    value, error, _ = analysed("v0 = torch.polygamma(1, x0)", [x])
+    own = torch.polygamma(1, x).numpy()
+    assert (np.abs(exact - value) <= error).all() and (np.abs(own - value) <= error).all()
+    assert (np.abs(exact * (1 + 1e-8) - value) > error).all()
+
+
 @pytest.mark.parametrize(
     ("accurate", "lossy"),
     [
