@@ -39,9 +39,19 @@ def own_frames(frames: Sequence[str], own_modules: Sequence[str]) -> tuple[str, 
     return tuple((own or list(frames))[-FRAMES:])
 
 
+#: Places of torch's interface that offer one operator under one name; those of torch.linalg and torch.fft are others.
+_ALIASES = ("torch.nn.functional.", "torch.special.", "torch.Tensor.", "torch.")
+
+
+def plain_name(op: str) -> str:
+    """An operator's name wherever it is called from, in place or not: ``add`` of ``torch.Tensor.add_``."""
+    name = op.removeprefix(next((prefix for prefix in _ALIASES if op.startswith(prefix)), ""))
+    return name if name.endswith("__") else name.rstrip("_")
+
+
 def node_patterns(graph: Graph) -> list[str]:
     """Each operator with the classes of its tensor arguments' element types: ``add(float, signed)``."""
-    return [f"{node.op.removeprefix('torch.')}({', '.join(_classes(graph, node))})" for node in graph.nodes]
+    return [f"{plain_name(node.op)}({', '.join(_classes(graph, node))})" for node in graph.nodes]
 
 
 def _classes(graph: Graph, node: Node) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from misfold.programs.parser import parse_graph
 from misfold.targets.outcome import Failure, normalise
-from misfold.triage.signature import error_signature, nested, node_patterns, own_frames
+from misfold.triage.signature import error_signature, nested, node_patterns, own_frames, plain_name
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,18 @@ def test_frames_are_the_targets_own_and_the_deepest() -> None:
 def test_one_message_from_two_places_is_two_signatures() -> None:
     here, there = (Failure("E", "oops 1", frames=(f"tvm.{name}:f",)) for name in ("a", "b"))
     assert error_signature("tvm", "run-error", here, ("tvm",)) != error_signature("tvm", "run-error", there, ("tvm",))
+
+
+@pytest.mark.parametrize(
+    ("op", "name"),
+    [
+        ("torch.Tensor.add_", "add"), ("torch.add", "add"), ("torch.nn.functional.group_norm", "group_norm"),
+        ("torch.group_norm", "group_norm"), ("torch.special.digamma", "digamma"), ("torch.linalg.norm", "linalg.norm"),
+        ("torch.Tensor.__getitem__", "__getitem__"),
+    ],
+)  # fmt: skip
+def test_an_operator_has_one_name_wherever_it_is_called_from(op: str, name: str) -> None:
+    assert plain_name(op) == name
 
 
 def test_patterns_tell_low_precision_from_other_floats() -> None:
