@@ -128,7 +128,7 @@ def test_a_pass_that_fails_is_named(show, monkeypatch: pytest.MonkeyPatch):
 
 def test_llvm_and_assembly(show):
     assert "define " in show(GRAPH, "--emit", "llvm")[1]
-    assert "kernel:" in show(GRAPH, "--emit", "assembly")[1]
+    assert "entry:" in show(GRAPH, "--emit", "assembly")[1]
     assert show(GRAPH, "--emit", "nothing")[1] == ""
 
 
