@@ -99,6 +99,8 @@ class Outcome(Plain):
 
 
 _NORMALISE = (
+    # The operands that Inductor prints below what a lowering raised: they belong to the program.
+    (re.compile(r"\n\s*args\[0\]: .*", re.DOTALL), ""),
     (re.compile(r"0x[0-9a-fA-F]+"), "0xN"),
     (re.compile(r"(?:/[\w.+\-@~]+)+/([\w.+\-]+)"), r"\1"),
     # names in quotes: values, attributes, operators of the same shape of message

@@ -19,6 +19,10 @@ from misfold.triage.signature import error_signature, nested, node_patterns, own
         ("in /tmp/a/b/x.cpp:12", "in /home/u/x.cpp:99"),
         ("Tensor([int64(2), int64(3)], float32)", "Tensor([int64(7)], float16)"),
         ("Node (/Max) Op (Max) fails", "Node (/Max_12) Op (Max) fails"),
+        (
+            "TypeError: no implicit\n  target: aten.expand.default\n  args[0]: TensorBox(\n  Reduction(...)",
+            "TypeError: no implicit\n  target: aten.expand.default\n  args[0]: TensorBox(StorageBox(\n  InputBuffer(x)",
+        ),
         ("shape (3,) does not fit", "shape (2, 3) does not fit"),
         (
             'R.add(inputs_0, lv) of R.Tensor((2,), dtype="int8")',
