@@ -81,14 +81,15 @@ class Context:
         """Have the program fail as eager does in the function ``name`` where an element of ``info`` is not zero."""
         self.checks.append((info.cast(I32), partial(Factorised, name=name, is_matrix=is_matrix)))
 
-    def divisor(self, b: Tensor, given: Tensor | Number) -> Tensor:
-        """The divisor ``b``, which is ``given`` in the shape and dtype of the division. Where integers would be divided
-        by zero it is 1, and the program fails afterwards as eager does."""
-        if b.dtype.is_float or 0 in b.shape or (not isinstance(given, Tensor) and given != 0):
-            return b
-        zeros = given.cast(b.dtype).equals(0) if isinstance(given, Tensor) else b.equals(0)
+    def division(self, a: Tensor | Number, b: Tensor | Number) -> tuple[Tensor, Tensor]:
+        """``operands`` of a division: where integers would be divided by zero the divisor is 1, and the program fails
+        afterwards as eager does."""
+        dividend, divisor = self.operands(a, b)
+        if divisor.dtype.is_float or 0 in divisor.shape or (not isinstance(b, Tensor) and b != 0):
+            return dividend, divisor
+        zeros = b.cast(divisor.dtype).equals(0) if isinstance(b, Tensor) else divisor.equals(0)
         self.checks.append((zeros.reduce("or"), Divided))
-        return b.equals(0).where(1, b)
+        return dividend, divisor.equals(0).where(1, divisor)
 
     @property
     def dtype(self) -> DType:

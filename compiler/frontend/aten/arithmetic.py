@@ -46,13 +46,12 @@ def _times(a: Tensor, b: Tensor) -> Tensor:
 @aten("div.Tensor", "div.Scalar", "div.Tensor_mode", "div.Scalar_mode", "true_divide.Tensor", "true_divide.Scalar")
 def div(c: Context, a: Tensor, b: Tensor | Number, rounding_mode: str | None = None) -> Tensor:
     whole = isinstance(b, Tensor) and b.rank > 0
-    given = b
-    a, b = c.operands(a, b)
+    a, b = c.division(a, b)
     if rounding_mode == "floor":
-        return a // c.divisor(b, given)
+        return a // b
     if rounding_mode == "trunc":
         if not a.dtype.is_float:
-            return a.binary("truncdiv", c.divisor(b, given))
+            return a.binary("truncdiv", b)
         # eager rounds short quotients before it cuts them off, unless it divides by a number
         quotient = (a / b).cast(c.dtype).cast(c.computing) if whole else a / b
         return quotient.one("trunc")
@@ -66,16 +65,14 @@ def floor_divide(c: Context, a: Tensor, b: Tensor | Number) -> Tensor:
 
 @aten("remainder.Tensor", "remainder.Scalar", "remainder.Scalar_Tensor")
 def remainder(c: Context, a: Tensor | Number, b: Tensor | Number) -> Tensor:
-    given = b
-    a, b = c.operands(a, b)
-    return a % c.divisor(b, given)
+    a, b = c.division(a, b)
+    return a % b
 
 
 @aten("fmod.Tensor", "fmod.Scalar")
 def fmod(c: Context, a: Tensor, b: Tensor | Number) -> Tensor:
-    given = b
-    a, b = c.operands(a, b)
-    return a.binary("truncmod", c.divisor(b, given))
+    a, b = c.division(a, b)
+    return a.binary("truncmod", b)
 
 
 @aten("pow.Tensor_Scalar")
