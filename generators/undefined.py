@@ -26,16 +26,15 @@ from misfold.oracles.operands import (
     DIVISION,
     SCATTER,
     SHIFT,
+    UNCHECKED,
     argument,
     constants,
     divides_lowest,
     fits,
     has_lowest,
-    labels_outside,
-    places_outside,
     scatters_twice,
     shifts_too_far,
-    statistics_misfit,
+    unchecked,
 )
 from misfold.programs.aliasing import written_arguments
 from misfold.programs.arguments import Argument, Ref, Symbol
@@ -89,12 +88,8 @@ def undefined(node: Node, values: Tensors, written: tuple[str, ...] | None = Non
         return "the smallest integer by -1"
     if last == "addbmm_" and _overflows(node, values):
         return "a result larger than the tensor that it is written to"
-    if last == "native_batch_norm" and statistics_misfit(node, values):
-        return "statistics or weights of another length than there are channels"
-    if last == "ctc_loss" and labels_outside(node, values):
-        return "a label that is no class"
-    if last == "unravel_index" and places_outside(node, values):
-        return "an index that is no place of the shape"
+    if reason := unchecked(node, last, values):
+        return reason
     if _POLYNOMIAL.search(last) and _exceeds(argument(node, 1, "n"), values):
         return "a degree that takes forever"
     if plain in _SERIES and any(bool((tensor < -LONGEST_SERIES).any()) for tensor in tensors):
@@ -138,9 +133,7 @@ def _may_be_undefined(last: str) -> bool:
     """Whether some call of an operator that writes nothing may be undefined, other than by a type among its
     arguments."""
     plain = last.rstrip("_")
-    named = (
-        _CONVERSION | _DIVISORS | _SERIES | _SORTED.keys() | {"ctc_loss", "lstsq", "native_batch_norm", "unravel_index"}
-    )
+    named = _CONVERSION | _DIVISORS | _SERIES | _SORTED.keys() | UNCHECKED | {"lstsq"}
     return plain in named | DIVISION | SHIFT | SCATTER.keys() or _POLYNOMIAL.search(last) is not None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 
 import torch
@@ -46,6 +46,11 @@ def is_integer(item: torch.Tensor) -> bool:
     return not (item.is_floating_point() or item.is_complex() or item.dtype is torch.bool)
 
 
+def _below(item: torch.Tensor, limit: int) -> bool:
+    """Whether all elements are from 0 on and below a limit."""
+    return item.numel() == 0 or bool(((item >= 0) & (item < limit)).all())
+
+
 def fits(item: torch.Tensor, low: int, high: int) -> bool:
     """Whether all elements of a tensor that are floats can be cut to integers from ``low`` to ``high``."""
     if not item.is_floating_point() or not item.numel():
@@ -75,7 +80,7 @@ def shifts_too_far(node: Node, values: Tensors) -> bool:
     width = min((values[name].element_size() * 8 for name in node.uses if is_integer(values[name])), default=64)
     if isinstance(amount, Ref):
         item = values[amount.name]
-        return is_integer(item) and item.numel() > 0 and not bool(((item >= 0) & (item < width)).all())
+        return is_integer(item) and not _below(item, width)
     return isinstance(amount, int | float) and not 0 <= amount < width
 
 
@@ -119,39 +124,46 @@ def _repeats(indices: Sequence[torch.Tensor], source: torch.Tensor, positions: i
     return bool(flat.unique().numel() != flat.numel())
 
 
-def labels_outside(node: Node, values: Tensors) -> bool:
-    """Whether a call of ctc_loss has a label that is no class: torch reads past the end of the scores then, without a
-    check."""
+def _labels_outside(node: Node, values: Tensors) -> bool:
+    """Torch reads past the end of the scores where a label is no class."""
     scores, labels = argument(node, 0, "log_probs"), argument(node, 1, "targets")
     if not isinstance(scores, Ref) or not isinstance(labels, Ref):
         return False
-    found = values[labels.name]
-    return found.numel() > 0 and not bool(((found >= 0) & (found < values[scores.name].shape[-1])).all())
+    return not _below(values[labels.name], values[scores.name].shape[-1])
 
 
-def places_outside(node: Node, values: Tensors) -> bool:
-    """Whether a call of unravel_index has an index that is no place of the shape: documentation rules that out, torch
-    does not check it."""
+def _places_outside(node: Node, values: Tensors) -> bool:
+    """Documentation rules out indices that are no place of the shape."""
     indices, shape = argument(node, 0, "indices"), argument(node, 1, "shape")
-    if not isinstance(indices, Ref):
-        return False
     sides = shape if isinstance(shape, list | tuple) else [shape]
-    if not all(isinstance(side, int) for side in sides):
-        return False
-    found = values[indices.name]
-    return found.numel() > 0 and not bool(((found >= 0) & (found < prod(sides))).all())  # type: ignore[arg-type]
+    known = [side for side in sides if isinstance(side, int)]
+    return isinstance(indices, Ref) and len(known) == len(sides) and not _below(values[indices.name], prod(known))
 
 
 #: Of native_batch_norm: what has an element for each channel.
 _PER_CHANNEL = ("weight", "bias", "running_mean", "running_var")
 
 
-def statistics_misfit(node: Node, values: Tensors) -> bool:
-    """Whether weights or statistics of a call of native_batch_norm have another length than there are channels: torch
-    reads and writes past their ends then, without a check."""
+def _statistics_misfit(node: Node, values: Tensors) -> bool:
+    """Torch reads and writes past the ends of weights and statistics that are not one for each channel."""
     given = argument(node, 0, "input")
     if not isinstance(given, Ref) or values[given.name].dim() < 2:
         return False
     channels = values[given.name].shape[1]
     others = (argument(node, position, name) for position, name in enumerate(_PER_CHANNEL, 1))
     return any(isinstance(one, Ref) and values[one.name].numel() != channels for one in others)
+
+
+#: Operators that torch does not check: what is not checked, and what is the matter then.
+_UNCHECKED: dict[str, tuple[Callable[[Node, Tensors], bool], str]] = {
+    "ctc_loss": (_labels_outside, "a label that is no class"),
+    "native_batch_norm": (_statistics_misfit, "statistics or weights of another length than there are channels"),
+    "unravel_index": (_places_outside, "an index that is no place of the shape"),
+}
+UNCHECKED = frozenset(_UNCHECKED)
+
+
+def unchecked(node: Node, name: str, values: Tensors) -> str | None:
+    """What is the matter with a call of the operator ``name`` that torch does not check; None if nothing is."""
+    wrong, words = _UNCHECKED.get(name, (None, ""))
+    return words if wrong is not None and wrong(node, values) else None

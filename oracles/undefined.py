@@ -18,11 +18,9 @@ from .operands import (
     fits,
     has_lowest,
     is_integer,
-    labels_outside,
-    places_outside,
     scatters_twice,
     shifts_too_far,
-    statistics_misfit,
+    unchecked,
 )
 
 #: Their last result says which matrices they failed on; what is in the others is not defined then.
@@ -51,12 +49,6 @@ def undefined(node: Node, inputs: Tensors, results: Sequence[torch.Tensor]) -> s
             return "an integer to a negative power"
     if name in _FACTORISING and results and is_integer(results[-1]) and bool((results[-1] != 0).any()):
         return "a matrix that cannot be factorised"
-    if name == "ctc_loss" and labels_outside(node, inputs):
-        return "a label that is no class"
-    if name == "unravel_index" and places_outside(node, inputs):
-        return "an index that is no place of the shape"
-    if name == "native_batch_norm" and statistics_misfit(node, inputs):
-        return "statistics or weights of another length than there are channels"
     if name in SCATTER and scatters_twice(node, name, inputs):
         return "two elements for one place"
-    return None
+    return unchecked(node, name, inputs)
