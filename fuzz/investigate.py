@@ -17,7 +17,7 @@ from misfold.targets.outcome import Failure, Outcome
 from misfold.triage.known.issues import Call, Failing
 from misfold.triage.known.knowing import Knowledge, calls_of
 from misfold.triage.reduce.search import Bounds
-from misfold.triage.script import claim_of, describe, export_script
+from misfold.triage.script import describe, export_script
 from misfold.triage.signature import SPOKEN, error_signature, nested, node_patterns, silent_signature, title
 
 from .examine import Examination, Examiner
@@ -286,8 +286,8 @@ class Investigator:
 
     def script(self, reduced: Examination, heading: str) -> str:
         """The standalone script that shows a bug."""
-        target, claim = self.examiner.targets[reduced.target], claim_of(reduced.verdict)
-        return export_script(reduced.case, target, heading=heading, claim=claim)
+        target = self.examiner.targets[reduced.target]
+        return export_script(reduced.case, target, heading=heading, claim=reduced.verdict.claim)
 
     def write_case(self, case: Any, path: Path) -> None:
         """Write a case's file; ``path`` has no suffix yet."""

@@ -149,7 +149,7 @@ class Reducer:
             "after": size_of(plain.case),
             "same": same,
             "stability": self.stability.to_data(),
-            "claim": None if plain.verdict.claim is None else [plain.verdict.output, plain.verdict.claim.to_data()],
+            "claim": None if plain.verdict.claim is None else plain.verdict.claim.to_data(),
             "cut short": search.over and not self.stopping(),
         }
         return Reduced(plain, normal, blame, same, facts)

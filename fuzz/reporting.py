@@ -24,7 +24,7 @@ from misfold.triage.reduce.search import Bounds
 from misfold.triage.report.environment import collect_environment, system
 from misfold.triage.report.facts import Facts, Origin, Similar, Trial
 from misfold.triage.report.measures import SAME, Measure, measure, pairs
-from misfold.triage.script import claim_of, describe, execute_script, export_script
+from misfold.triage.script import describe, execute_script, export_script
 from misfold.triage.signature import title as graph_title
 from misfold.triage.tvmscript import tvmscript_title
 
@@ -150,7 +150,7 @@ def _script(source: Source, examiner: Examiner, seen: Examination, name: str, ve
     heading = describe(name, source.target, source.pipeline.name, verdict.kind, verdict.explanation, versions)
     if not source.kernel:
         target = examiner.targets[source.target]
-        return export_script(source.case, target, source.pipeline, heading=heading, claim=claim_of(verdict))
+        return export_script(source.case, target, source.pipeline, heading=heading, claim=verdict.claim)
     if seen.reference is None or seen.eager.kind != "values":
         return "raise SystemExit('no script: nothing is known of what the kernel computes')\n"
     investigator = KernelInvestigator(None, None, examiner, {}, time.time, deque())  # type: ignore[arg-type]

@@ -94,11 +94,11 @@ def _exact(name: str, eager: TensorValue, target: TensorValue) -> Comparison:
         "the arithmetic up to here is exact in any order, so that the bits must agree\n"
         "float64 supports eager"
     )
-    return Comparison(True, Difference("proved", "values", text, float("inf"), "eager", _bits(left, at)))
+    return Comparison(True, Difference("proved", "values", text, float("inf"), "eager", _bits(name, left, at)))
 
 
-def _bits(eager: np.ndarray, at: tuple[int, ...]) -> Claim:
-    return Claim(at, eager[at].item(), 0.0)
+def _bits(name: str, eager: np.ndarray, at: tuple[int, ...]) -> Claim:
+    return Claim(name, at, eager[at].item(), 0.0)
 
 
 def _decided(name: str, expected: Expected, eager: TensorValue, target: TensorValue) -> Comparison:
@@ -112,7 +112,7 @@ def _decided(name: str, expected: Expected, eager: TensorValue, target: TensorVa
                 "no error within the bounds of its operands changes these elements\n"
                 "float64 supports eager"
             )
-            return Comparison(True, Difference("proved", "values", text, float("inf"), "eager", _bits(left, at)))
+            return Comparison(True, Difference("proved", "values", text, float("inf"), "eager", _bits(name, left, at)))
     mask = expected.mask()
     if not mask.any():
         if bound is not None and (bound == 0).any():
@@ -159,7 +159,7 @@ def _outside(
         f"target {error[at]:.3g}, eager {abs(left[at] - reference[at]):.3g}\n"
         "float64 supports eager"
     )
-    claim = Claim(at, float(reference[at]), float(bound[at]))
+    claim = Claim(name, at, float(reference[at]), float(bound[at]))
     return Difference("proved", "values", text, float(score), "eager", claim)
 
 

@@ -13,11 +13,13 @@ VERDICTS = ("ok", "proved", "suspect", "undecided")
 
 @dataclass(frozen=True)
 class Claim:
-    """What proves a value wrong: in any honest evaluation element ``at`` of an output is within ``bound`` of ``value``.
+    """What proves a value wrong: in any honest evaluation element ``at`` of ``output`` (named as in a ``Verdict``) is
+    within ``bound`` of ``value``.
 
     A ``bound`` of 0 asks for eager's very bits, zeros of either sign being equal and ``value`` being eager's.
     """
 
+    output: str
     at: tuple[int, ...]
     value: float
     bound: float
@@ -29,7 +31,7 @@ class Claim:
     @staticmethod
     def from_data(data: Mapping[str, Any]) -> Claim:
         """Inverse of ``to_data``."""
-        return Claim(tuple(data["at"]), data["value"], data["bound"])
+        return Claim(data["output"], tuple(data["at"]), data["value"], data["bound"])
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Verdict:
     ``nondeterminism``; for ``ok`` and ``undecided`` what was looked at last. ``explanation`` has at most three lines.
     ``output`` is ``out0``, ``grad1`` or ``x2``. ``supports`` is the side that float64 supports, ``"eager"`` or
     ``"target"``, where values were compared. ``score`` is how many times the allowed error was exceeded. ``claim`` is
-    what a proof rests on that a number in ``output`` is wrong.
+    what a proof rests on that a number is wrong.
     """
 
     kind: str

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from misfold.oracles.verdict import Claim, Verdict
+from misfold.oracles.verdict import Claim
 from misfold.programs import recipes
 from misfold.programs.arguments import Argument, Symbol, map_leaves
 from misfold.programs.case import Case, print_literal
@@ -69,13 +69,13 @@ def export_script(
     *,
     heading: str = "",
     exact: bool | None = None,
-    claim: tuple[str, Claim] | None = None,
+    claim: Claim | None = None,
 ) -> str:
     """A script that runs the case eagerly and through the target, prints expected against actual and a verdict.
 
     Exit status: 1 if the target fails, 0 if not. ``heading`` becomes the script's docstring. ``exact`` says that any
-    differing bit is wrong (by default what the case says). ``claim``: what is proved of an element of an output, as
-    ``claim_of`` has it, which may be finer than what the script can find out by itself.
+    differing bit is wrong (by default what the case says). ``claim``: what is proved of an element of an output, which
+    may be finer than what the script can find out by itself.
     """
     from misfold.targets import torch_values
 
@@ -201,25 +201,19 @@ if __name__ == "__main__":
 '''
 
 
-def claim_of(verdict: Verdict) -> tuple[str, Claim] | None:
-    """What a verdict proves of an element, and of which output; None where it rests on something else."""
-    return None if verdict.claim is None or verdict.output is None else (verdict.output, verdict.claim)
-
-
 _CHECKED = """            if CLAIM[0] == f"{what}{index}":
                 failed |= claim_broken(CLAIM, one, other)
 """
 
 
-def _stated(claim: tuple[str, Claim] | None) -> str:
+def _stated(claim: Claim | None) -> str:
     """The claim as a script has it, and what checks it; nothing if there is none."""
     if claim is None:
         return ""
     from . import standalone
 
-    name, element = claim
-    part = name.rstrip("0123456789")
-    row = [_PARTS[part] + name.removeprefix(part), element.at, element.value, element.bound]
+    part = claim.output.rstrip("0123456789")
+    row = [_PARTS[part] + claim.output.removeprefix(part), claim.at, claim.value, claim.bound]
     return f"""
 # What is proved: output, element, value, and how far from it any honest evaluation may be.
 CLAIM = {print_literal(row)}

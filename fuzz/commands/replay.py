@@ -44,7 +44,7 @@ class Named(NamedTuple):
 
     case: Case
     heading: str
-    claim: tuple[str, Claim] | None
+    claim: Claim | None
 
 
 def load(what: str, folder: Path | None, full: bool) -> Named:
@@ -59,7 +59,7 @@ def load(what: str, folder: Path | None, full: bool) -> Named:
         item = find(store, what)
         text = item.text if full or not item.reduced else item.reduced
         stored = (item.reduction or {}).get("claim") if text == item.reduced else None
-        claim = stored and (stored[0], Claim.from_data(stored[1]))
+        claim = stored and Claim.from_data(stored)
         case = parse_case(text)
         title = next((bug.title for bug in store.bugs() if bug.id == item.bug_id), f"finding F{item.id}")
         heading = describe(title, item.target, item.pipeline, item.verdict, item.explanation, item.versions)

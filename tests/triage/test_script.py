@@ -90,10 +90,10 @@ def test_the_exit_status_is_the_verdict(fault: str, status: int, says: str, tmp_
 def test_what_is_proved_of_an_element_decides(fault: str, bound: float, says: str, tmp_path: Path) -> None:
     case = replace(CASE, graph=replace(CASE.graph, returns=("v0", "v1")))
     eager = run_case(Eager(), case).values[1].array()
-    claim = Claim((1, 2), eager[1, 2].item(), bound)
+    claim = Claim("out1", (1, 2), eager[1, 2].item(), bound)
     target = Scripted()
     target.fault = fault
-    done = execute_script(export_script(case, target, claim=("out1", claim)), tmp_path)
+    done = execute_script(export_script(case, target, claim=claim), tmp_path)
     assert says in done.output
     assert done.result == ("passes" if says.startswith("passes") else "reproduces")
 
