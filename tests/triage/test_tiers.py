@@ -112,6 +112,40 @@ def test_operators_become_the_plainest_of_their_family():
     assert [candidate.graph.operators for candidate in operators.functions(method)] == [("torch.neg",)]
 
 
+def test_any_operator_that_keeps_its_operand_s_type_may_become_the_plainest():
+    rolled = case(
+        'def program(x0: "float32[3]"):\n    v0: "float32[3]" = torch.roll(x0, 1)\n    return (v0,)', x0=NORMAL
+    )
+    (found,) = operators.plainer(rolled)
+    assert "torch.neg(x0)" in found.text
+    assert weight(found) < weight(rolled)
+    indexed = case('def program(x0: "float32[3]"):\n    v0: "float32[2]" = x0[1:]\n    return (v0,)', x0=NORMAL)
+    assert not list(operators.plainer(indexed)), "the output has another type than the operand"
+
+
+def test_the_plainest_operators_are_tried_on_distinct_elements_too():
+    zeros = {"draw": "values", "values": [0.0] * 20}
+    one = case(
+        'def program(x0: "float32[20]"):\n    v0: "float32[20]" = torch.cumprod(x0, 0)\n    return (v0,)', x0=zeros
+    )
+    found = list(operators.plainest(one))
+    assert {candidate.graph.operators[0] for candidate in found if runs(candidate)} == {"torch.neg", "torch.cumsum"}
+    for candidate in found:
+        assert candidate.recipes["x0"]["values"] == list(range(1, operators.DISTINCT + 1))
+        assert weight(candidate) < weight(one)
+
+
+def test_integers_and_truth_values_become_floats_where_any_type_will_do():
+    for old in ("int64", "uint8", "bool"):
+        one = case(f'def program(x0: "{old}[3]"):\n    v0 = torch.cumsum(x0, 0)\n    return (v0,)',
+                   x0={"draw": "integers", "low": 0, "high": 1, "seed": 1})  # fmt: skip
+        first = next(iter(dtypes.plainest_types(one)))
+        assert "float32[3]" in first.text
+        assert weight(first) < weight(one)
+        assert runs(first)
+        assert not any("float32" in candidate.text for candidate in dtypes.plainer_types(one))
+
+
 def test_a_node_is_bypassed():
     one = case(
         'def program(x0: "float32[3]"):\n    v0 = torch.tanh(x0)\n    v1 = torch.neg(v0)\n    return (v1,)', x0=NORMAL

@@ -61,10 +61,14 @@ class GraphReduction:
         """Plainer operators and element types, so that findings of one bug look alike."""
         search = self.search
         search.exhaust("functions for methods", operators.functions)
-        if search.exhaust("plainer operators", operators.plainer):
+        changed = search.exhaust("plainer operators", operators.plainer)
+        if search.exhaust("element types", dtypes.plainest_types):
+            changed = search.exhaust("plainer operators", operators.plainer) or changed
+        changed = search.exhaust("plainest operators", operators.plainest) or changed
+        if changed:
             search.sweep("attributes", attributes.attributes, _nodes)
             search.exhaust("dimensions", dims.smaller_dims)
-        search.exhaust("element types", dtypes.plainer_types)
+            search.exhaust("functions for methods", operators.functions)
         return search.case
 
     def _structure(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from misfold.programs.arguments import Argument, Symbol
@@ -15,14 +15,22 @@ from ..surgery import attempt, mapped, with_types
 
 #: What is tried in the place of a type of each kind, plainest first.
 _PLAIN = {"float": ("float32",), "signed": ("int64", "int32"), "unsigned": ("uint8",), "bool": ()}
+#: The same where a type of another kind will do: what does not depend on the type at all fails with any.
+_PLAINEST = {**_PLAIN, "signed": ("float32", "int64", "int32"), "unsigned": ("float32", "int64", "uint8"),
+             "bool": ("float32", "int64")}  # fmt: skip
 
 
-def plainer_types(case: Case) -> Iterator[Case]:
+def plainest_types(case: Case) -> Iterator[Case]:
+    """As ``plainer_types``, with float32 tried for integers and truth values too."""
+    return plainer_types(case, _PLAINEST)
+
+
+def plainer_types(case: Case, plain: Mapping[str, Sequence[str]] = _PLAIN) -> Iterator[Case]:
     """float32 for other floats, int64 for other integers: everywhere, then in one input."""
     names = dict.fromkeys(value.known.dtype.name for value in case.graph.inputs)
     names.update(dict.fromkeys(_named(case)))
     for name in names:
-        for new in _PLAIN.get(DTYPES[name].kind, ()):
+        for new in plain.get(DTYPES[name].kind, ()):
             if new == name:
                 break
             old_symbol, new_symbol = Symbol(f"torch.{name}"), Symbol(f"torch.{new}")

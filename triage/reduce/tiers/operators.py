@@ -45,6 +45,9 @@ _FURTHER = {
 }  # fmt: skip
 _FAMILY = {**_FURTHER, **{name: number for number, names in enumerate(FAMILIES) for name in names}}
 _SPELLINGS = ("torch", "torch.nn.functional")
+_PLAINEST = {f"torch.{family[0]}" for family in FAMILIES}
+#: So many elements in a row are different ones; a prime, so that rows of usual lengths do not begin alike.
+DISTINCT = 13
 
 
 def rank(op: str) -> int:
@@ -68,17 +71,17 @@ def functions(case: Case) -> Iterator[Case]:
 
 
 def plainer(case: Case) -> Iterator[Case]:
-    """A plainer operator of the same family, or one of a single operand for one of two."""
+    """A plainer operator of the same family, or the plainest one on an operand that may have the output's type."""
     for index, node in enumerate(case.graph.nodes):
         space, _, last = node.op.rpartition(".")
         base = last.rstrip("_")
-        if base not in _FAMILY or written_arguments(node):
+        if written_arguments(node):
             continue
-        if _FAMILY[base] == FAMILIES.index(_BINARY):
-            for name in node.uses:
+        if rank(node.op):
+            for name in _like_the_output(case.graph, node):
                 unary = Node(f"torch.{_UNARY[0]}", (Ref(name),), {}, node.outputs)
                 yield from attempt(with_nodes, case, {index: unary})
-        for name in FAMILIES[_FAMILY[base]]:
+        for name in FAMILIES[_FAMILY[base]] if base in _FAMILY else ():
             if name == base:
                 break
             op = next((f"{one}.{name}" for one in (*_SPELLINGS, space) if is_operator(f"{one}.{name}")), None)
@@ -87,6 +90,31 @@ def plainer(case: Case) -> Iterator[Case]:
             for args, kwargs in _forms(node):
                 other = Node(op, args, kwargs, node.outputs, node.unpack)
                 yield from attempt(with_nodes, case, {index: other})
+
+
+def plainest(case: Case) -> Iterator[Case]:
+    """The plainest operators that may be in a node's place, on inputs of which each element is another: the inputs at
+    hand may be just those for which it gives what is right by chance."""
+    for candidate in plainer(case):
+        changed = {
+            node.op
+            for node, before in zip(candidate.graph.nodes, case.graph.nodes, strict=True)
+            if node.op != before.op
+        }
+        if changed <= _PLAINEST:
+            yield from attempt(_ascending, candidate)
+
+
+def _like_the_output(graph: Graph, node: Node) -> Iterator[str]:
+    """Operands that an operator of one operand may turn into what a node gives: of the same type, or one of two."""
+    if node.unpack:
+        return
+    binary = _FAMILY.get(node.op.rpartition(".")[2].rstrip("_")) == FAMILIES.index(_BINARY)
+    kind = graph.values[node.outputs[0].name].type
+    for name in node.uses:
+        own = graph.values[name].type
+        if binary or (kind is not None and own is not None and (own.dtype, own.shape) == (kind.dtype, kind.shape)):
+            yield name
 
 
 def _forms(node: Node) -> Iterator[tuple[tuple[Argument, ...], dict[str, Argument]]]:
@@ -120,6 +148,17 @@ def functional(case: Case) -> Iterator[Case]:
         nodes = (*case.graph.nodes[:index], other, *(mapped(later, leaf) for later in case.graph.nodes[index + 1 :]))
         returns = tuple(dict.fromkeys(result if name == written else name for name in case.graph.returns))
         yield from attempt(_with, case, untyped(Graph(case.graph.inputs, nodes, returns)))
+
+
+def _ascending(case: Case) -> Case:
+    recipes = {}
+    for value in case.graph.inputs:
+        recipe = dict(case.recipes[value.name])
+        if value.known.dtype.name != "bool":
+            grad = {"requires_grad": True} if recipe.get("requires_grad") else {}
+            recipe = {"draw": "values", "values": list(range(1, 1 + min(value.known.elements, DISTINCT))), **grad}
+        recipes[value.name] = recipe
+    return replace(case, recipes=recipes)
 
 
 def _with(case: Case, graph: Graph) -> Case:
