@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from typer.testing import CliRunner
 
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.fuzz.commands.documentation import _sides
 from misfold.fuzz.documentation import answered_first, run
 from misfold.fuzz.documentation_differences import Compared, _asks_for_work, _differences
@@ -89,7 +89,7 @@ def test_sides_have_budgets_of_their_own():
 
 
 def test_an_unknown_source_is_one_line():
-    found = CliRunner().invoke(app, ["docs", "fuzz", "torch.nn.functional", "--source", "dreams"])
+    found = CliRunner().invoke(make_app(), ["docs", "fuzz", "torch.nn.functional", "--source", "dreams"])
     assert isinstance(found.exception, UsageError) and "allowed: documentation, types, records" in str(found.exception)
 
 

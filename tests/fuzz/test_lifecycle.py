@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.fuzz.lifecycle import decide, state_of
 from misfold.fuzz.retests import Retest, retests
 from misfold.fuzz.selecting import Wish, listed, parse_since
@@ -61,7 +61,7 @@ def test_states_without_results_are_those_of_the_finding() -> None:
 
 
 def run(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, list(arguments), standalone_mode=False)
+    done = CliRunner().invoke(make_app(), list(arguments), standalone_mode=False)
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.return_value if isinstance(done.return_value, int) else done.exit_code, done.stdout

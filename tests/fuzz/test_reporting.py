@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.programs.errors import UsageError
 
 TEXT = """# misfold case, version 1
@@ -84,6 +84,8 @@ def test_mistakes_are_clear_before_anything_runs(
 ) -> None:
     path = tmp_path / "it.case.py"
     path.write_text(TEXT.replace("OPERATOR", "relu"))
-    done = CliRunner().invoke(app, ["report", str(path), "--target", "planted", *arguments], standalone_mode=False)
+    done = CliRunner().invoke(
+        make_app(), ["report", str(path), "--target", "planted", *arguments], standalone_mode=False
+    )
     assert isinstance(done.exception, UsageError)
     assert message in str(done.exception)

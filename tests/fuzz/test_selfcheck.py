@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from misfold.fuzz import selfcheck as service
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.fuzz.commands import inspection
 from misfold.fuzz.selfcheck import self_check, serve
 from misfold.oracles import selfcheck
@@ -68,10 +68,10 @@ def test_lost_cases_are_named_and_fail_the_command(
     monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], status: int, said: str
 ) -> None:
     monkeypatch.setattr(inspection, "self_check", lambda *_: {**CLEAN, **change})
-    printed = CliRunner().invoke(app, ["selfcheck"])
+    printed = CliRunner().invoke(make_app(), ["selfcheck"])
     assert printed.exit_code == status
     assert said in printed.output
-    as_data = CliRunner().invoke(app, ["selfcheck", "--json"])
+    as_data = CliRunner().invoke(make_app(), ["selfcheck", "--json"])
     assert as_data.exit_code == status
     assert len(json.loads(as_data.stdout)["lost"]) == status
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from threading import Lock
 
 # It asks pip and a dozen system tools, some of which wait for a device that is not there.
 _SECONDS = 120
@@ -26,9 +27,17 @@ def system() -> Mapping[str, str]:
     }
 
 
-@cache
+_ASKING = Lock()
+
+
 def collect_environment() -> str:
     """Output of ``python -m torch.utils.collect_env``, or one line that says why there is none; asked once."""
+    with _ASKING:  # those who ask at the same time wait for one answer
+        return _collected()
+
+
+@cache
+def _collected() -> str:
     try:
         done = subprocess.run(
             [sys.executable, "-m", "torch.utils.collect_env"],

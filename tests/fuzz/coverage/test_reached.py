@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.fuzz.coverage.reached import Reached, histories
 from misfold.fuzz.coverage.sources import check_name, chosen, families_of
 from misfold.fuzz.store import Store
@@ -62,7 +62,7 @@ def test_the_command_shows_and_compares(tmp_path):
         reached.flush()
         store.close()
     run = CliRunner().invoke(
-        app, ["coverage", "-f", str(tmp_path / "one"), "--against", str(tmp_path / "two"), "--json"]
+        make_app(), ["coverage", "-f", str(tmp_path / "one"), "--against", str(tmp_path / "two"), "--json"]
     )
     assert run.exit_code == 0
     (data,) = json.loads(run.stdout)
@@ -71,7 +71,7 @@ def test_the_command_shows_and_compares(tmp_path):
     assert len(data["only_here"]) == 2
     assert len(data["only_there"]) == 1
     assert data["components"] == {"json": 3}
-    plain = CliRunner().invoke(app, ["coverage", "-f", str(tmp_path / "one")])
+    plain = CliRunner().invoke(make_app(), ["coverage", "-f", str(tmp_path / "one")])
     assert "json-lines  3 of 2,000" in plain.stdout
 
 
@@ -83,7 +83,7 @@ def test_campaigns_on_other_versions_are_not_compared(tmp_path):
         reached.flush()
         store.close()
     run = CliRunner().invoke(
-        app, ["coverage", "-f", str(tmp_path / "one"), "--against", str(tmp_path / "two"), "--json"]
+        make_app(), ["coverage", "-f", str(tmp_path / "one"), "--against", str(tmp_path / "two"), "--json"]
     )
     assert isinstance(run.exception, UsageError)
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.programs.errors import MisfoldError
 
 KERNEL = """# misfold kernel, version 1
@@ -28,14 +28,14 @@ def kernel(tmp_path):
 
 
 def test_replay(kernel):
-    run = CliRunner().invoke(app, ["replay", str(kernel), "-t", "misfold", "-n", "2"])
+    run = CliRunner().invoke(make_app(), ["replay", str(kernel), "-t", "misfold", "-n", "2"])
     assert run.exit_code == 0
     assert run.stdout.count("misfold (O2): ok (values, oracle values)") == 2
 
 
 def test_export_writes_a_script_that_stands_alone(kernel, tmp_path):
     script = tmp_path / "script.py"
-    run = CliRunner().invoke(app, ["export", str(kernel), "-t", "misfold", "-o", str(script)])
+    run = CliRunner().invoke(make_app(), ["export", str(kernel), "-t", "misfold", "-o", str(script)])
     assert run.exit_code == 0
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "passes: misfold gives what the loops say\n")
@@ -60,7 +60,7 @@ def test_export_writes_a_script_that_stands_alone(kernel, tmp_path):
 def test_what_is_wrong_is_said_in_one_line(tmp_path, text, options, message):
     path = tmp_path / "case.kernel"
     path.write_text(text)
-    run = CliRunner().invoke(app, ["replay", str(path), *options])
+    run = CliRunner().invoke(make_app(), ["replay", str(path), *options])
     assert isinstance(run.exception, MisfoldError)
     assert message in str(run.exception)
     assert "\n" not in str(run.exception)
@@ -76,6 +76,6 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, text, options, message):
     ],
 )
 def test_wrong_options_of_run(tmp_path, options, message):
-    run = CliRunner().invoke(app, ["run", "--count", "1", "--folder", str(tmp_path / "c"), *options])
+    run = CliRunner().invoke(make_app(), ["run", "--count", "1", "--folder", str(tmp_path / "c"), *options])
     assert isinstance(run.exception, MisfoldError)
     assert message in str(run.exception)

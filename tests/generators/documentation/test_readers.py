@@ -7,7 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.generators.documentation import rules, survey
 from misfold.generators.documentation.readers import modules, onnx
 from misfold.programs.errors import UsageError
@@ -113,7 +113,7 @@ def test_a_function_hides_the_module_of_its_name(tmp_path, monkeypatch):
 
 
 def test_infer_reads_a_users_module(module):
-    found = CliRunner().invoke(app, ["infer", "--docs", module])
+    found = CliRunner().invoke(make_app(), ["infer", "--docs", module])
     assert found.exit_code == 0
     assert "user_signals.crop" in found.stdout and "9 parameters" in found.stdout
 

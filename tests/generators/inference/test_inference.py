@@ -146,10 +146,10 @@ def misfold(*arguments, cwd=None):
 def test_mistakes_are_one_line(arguments, message, tmp_path):
     from typer.testing import CliRunner
 
-    from misfold.fuzz.cli import app
+    from misfold.fuzz.cli import make_app
     from misfold.programs.errors import MisfoldError
 
-    result = CliRunner().invoke(app, arguments)
+    result = CliRunner().invoke(make_app(), arguments)
     assert isinstance(result.exception, MisfoldError)
     assert message in str(result.exception)
 

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from typer.testing import CliRunner
 
-from misfold.fuzz.cli import app
+from misfold.fuzz.cli import make_app
 from misfold.generators.rules import RuleBase
 from misfold.generators.solving import prepared
 from misfold.generators.solving.partial import read_partials
@@ -95,7 +95,7 @@ def test_what_is_written_is_read(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_command_makes_the_shipped_file(tmp_path, rules):
     path = tmp_path / "made.jsonl.gz"
-    result = CliRunner().invoke(app, ["rules", "prepare", "-o", str(path)])
+    result = CliRunner().invoke(make_app(), ["rules", "prepare", "-o", str(path)])
     assert result.exit_code == 0, result.output
     made, shipped = (gzip.decompress(item.read_bytes()) for item in (path, prepared.shipped(rules.version)))
     assert made == shipped
