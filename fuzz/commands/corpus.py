@@ -24,6 +24,7 @@ from misfold.targets import registry
 from misfold.triage.script import export_script
 
 from ..folders import find, is_file_name, open_store
+from . import minimise
 from .browse import Folder, make_console
 from .kernels import export_kernel, kernel_of
 from .replay import load, pick_pipeline, write
@@ -34,6 +35,7 @@ sub = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+minimise.register(sub)
 
 Paths = Annotated[
     list[Path] | None,

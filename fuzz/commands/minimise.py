@@ -20,14 +20,14 @@ from ..joint.corpus import Entry
 from ..store import FILE, Store
 from ..texts import case_text
 from .browse import Folder, make_console
-from .corpus import sub
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands: they are part of ``misfold corpus``, which adds itself."""
+    """Add the commands to those of ``misfold corpus``."""
+    app.command()(minimise)
+    app.command()(case)
 
 
-@sub.command()
 def minimise(
     campaign: Annotated[
         Path | None,
@@ -97,7 +97,6 @@ def _export(folder: Path, entries: tuple[Entry, ...], kernels: bool) -> None:
         raise StoreError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
-@sub.command()
 def case(
     index: Annotated[int, typer.Argument(min=0, help="The case's number in the campaign.")],
     folder: Folder = None,

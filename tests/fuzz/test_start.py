@@ -40,3 +40,8 @@ def test_only_what_is_asked_for_is_loaded():
     everything = {name for commands in COMMANDS.values() for name in commands}
     for other in (None, "--help", "nonsense", "browse"):
         assert names(make_app(other)) == everything
+
+
+def test_parts_of_a_command_come_with_it():
+    parts = get_command(make_app("corpus")).commands["corpus"].commands  # type: ignore[attr-defined]
+    assert set(parts) == {"add", "check", "list", "export", "minimise", "case"}
