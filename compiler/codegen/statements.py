@@ -128,10 +128,15 @@ def _if(scope: Scope, statement: If) -> None:
 # --------------------------------------------------------------------------------------------------------------- loops
 
 
+#: An unrolled loop that would become more statements than this is written as a loop: LLVM's time grows faster than the
+#: code that it is given, to minutes for nests of unrolled loops.
+MOST_WRITTEN = 256
+
+
 def _for(scope: Scope, statement: For) -> None:
     inner = replace(scope, path=(*scope.path, f"for {statement.var.name}"))
     match statement.kind:
-        case "unrolled":
+        case "unrolled" if _written(statement) <= MOST_WRITTEN:
             for number in range(iterations(statement)):
                 start = getattr(statement.start, "value", 0)
                 inner.values[statement.var.name] = scope.emitter.literal(start + number * statement.step, I64)
@@ -145,6 +150,19 @@ def _for(scope: Scope, statement: For) -> None:
             write_parallel(inner, statement)
         case _:
             write_serial(inner, statement, materialised(scope.index(statement.start)), scope.value(statement.stop))
+
+
+def _written(statement: Statement) -> int:
+    """How many statements it becomes when all unrolled loops in it are written out."""
+    match statement:
+        case For(kind="unrolled"):
+            return iterations(statement) * sum(map(_written, statement.body))
+        case For():
+            return sum(map(_written, statement.body))
+        case If():
+            return 1 + sum(map(_written, (*statement.then, *statement.other)))
+        case _:
+            return 1
 
 
 def _vectorised(scope: Scope, statement: For) -> None:

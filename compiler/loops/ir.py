@@ -172,7 +172,7 @@ class For:
     * ``vectorised``: in lockstep, statement by statement. As parallel, but ``reduce`` statements of several iterations
       may meet in one element. Bounds are constants and there are at most 64 iterations; the body has no loops other
       than unrolled ones.
-    * ``unrolled``: as serial, with constant bounds, written out by the code generator.
+    * ``unrolled``: as serial, with constant bounds, written out by the code generator unless that is too much.
     """
 
     var: Var

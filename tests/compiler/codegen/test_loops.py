@@ -348,3 +348,25 @@ function scaled(x: in f32[{lanes}], y: out f32[{lanes}], z: out f32[{lanes}]) {{
     build(parse_function(text), Options(vector_bits=bits))(x, y, z)
     np.testing.assert_allclose(y, np.exp(x), 1e-6)
     np.testing.assert_allclose(z, np.exp2(x), 1e-6)
+
+
+NEST = """function f(a: in i32[16, 16, 16], b: inout i32[16, 16]) {
+  KIND i in 0..16 {
+    alloc t: i32[16]
+    unrolled j in 0..16 {
+      t[j] = 0:i32
+      unrolled k in 0..16 {
+        if a[i, j, k] > 0:i32 { t[j] = t[j] + a[i, j, k] * i32(k - j) }
+      }
+    }
+    unrolled l in 0..16 { b[i, l] = b[i, l] + t[15 - l] }
+  }
+}"""
+
+
+@pytest.mark.parametrize("kind", ["for", "vectorised", "unrolled"])
+def test_nests_of_unrolled_loops_are_not_written_out_whole(kind: str) -> None:
+    text = NEST.replace("KIND", kind)
+    check(text, numbers(16, 16, 16, dtype="int32"), numbers(16, 16, dtype="int32"))
+    written = build(parse_function(text)).llvm_ir()
+    assert len(written.splitlines()) < 16 * 16 * 16
