@@ -18,6 +18,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ROOMS := $(filter-out tests benchmarks,$(patsubst %/__init__.py,%,$(wildcard */__init__.py)))
 
+# Compiled modules are kept, whatever the environment says: hundreds of short processes import the same ones.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup campaign test lint clean
 
 help:

@@ -10,6 +10,7 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "
 
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+from xdist.scheduler import LoadFileScheduling  # noqa: E402
 
 settings.register_profile(
     "misfold",
@@ -25,14 +26,27 @@ settings.load_profile("misfold")
 SLOW_SECONDS = 3600
 
 
-# Files of few tests that take a minute or more all together. They are begun first: begun last, they would keep one
-# worker busy while the others have nothing left.
-LONG = ("fuzz/test_campaign.py", "fuzz/graphs/test_campaign.py", "compiler/codegen/test_random_programs.py")
+# What takes a minute or more all together. It is begun first: begun last, it would keep one worker busy while the
+# others have nothing left.
+LONG = ("tests/fuzz/test_campaign.py", "tests/fuzz/graphs/test_campaign.py", "corpus/cases/")
+
+
+class ByFile(LoadFileScheduling):
+    """A file's tests run in one worker; so do all cases of the corpus, which share servers of all compilers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "corpus" if nodeid.startswith("corpus/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    if config.getvalue("dist") == "loadfile":
+        return ByFile(config, log)
+    return None
 
 
 def pytest_collection_modifyitems(items):
     # A stable sort: otherwise the order stays.
-    items.sort(key=lambda item: not str(item.path).endswith(LONG))
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     for item in items:
         if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(SLOW_SECONDS))

@@ -28,7 +28,7 @@ BRIEF = [*BASE, "--no-drafts"]
 
 
 # A hang costs its time limit for every run of it, and its script costs a minute: it has a test of its own.
-HANGING = ["--operators", "torch.log,torch.add", "--nodes", "1", "--count", "30"]
+HANGING = ["--operators", "torch.log,torch.add", "--nodes", "1", "--count", "30", "--case-seconds", "1"]
 
 
 def command(*arguments: str) -> list[str]:

@@ -8,6 +8,7 @@ import random
 import resource
 import sys
 import tracemalloc
+from functools import cache
 
 import pytest
 
@@ -358,6 +359,11 @@ def outcome(text):
     return case
 
 
+@cache
+def judged(index):
+    return outcome(HOSTILE[index])
+
+
 def test_the_attack_would_be_seen():
     eval(ATTACK)
     assert os.environ.pop(CANARY) == "1"
@@ -365,11 +371,11 @@ def test_the_attack_would_be_seen():
 
 @pytest.mark.parametrize("index", range(len(HOSTILE)))
 def test_a_hostile_file_is_a_case_or_one_clear_error(index):
-    outcome(HOSTILE[index])
+    judged(index)
 
 
 def test_hardly_any_hostile_file_is_a_case():
-    cases = [text for text in HOSTILE if isinstance(outcome(text), Case)]
+    cases = [text for index, text in enumerate(HOSTILE) if isinstance(judged(index), Case)]
     assert len(HOSTILE) > 300
     # constants as arguments, values or data, large types that no campaign would run, comments
     assert len(cases) < 60
