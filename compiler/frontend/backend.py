@@ -89,12 +89,14 @@ def backend(settings: Settings) -> Callable[[Any, Sequence[Any]], Any]:
 
 #: Operators whose decomposition means something else. Shuffles return new memory; decomposed they are a view of the
 #: argument where nothing has to move, and a caller who writes to the result would write to the argument. Products with
-#: a vector refuse another element type; decomposed they promote. Their conversions do neither.
+#: a vector refuse another element type and what is scattered takes that of its surroundings; decomposed they promote.
+#: Their conversions do neither.
 _TAKEN_WHOLE = (
     torch.ops.aten.native_channel_shuffle.default,
     torch.ops.aten.channel_shuffle.default,
     torch.ops.aten.mv.default,
     torch.ops.aten.addmv.default,
+    torch.ops.aten.select_scatter.default,
 )
 
 

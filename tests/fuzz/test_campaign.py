@@ -227,8 +227,12 @@ def test_a_killed_campaign_loses_and_doubles_nothing(
     cut = tmp_path / "cut"
     process = start(cut, "--operators", OPERATORS, "--count", "60", "--no-drafts")
     wait_for(lambda: has_findings(cut, 2), process)
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
     process.kill()
     process.wait()
+    _, alive = psutil.wait_procs(family, timeout=30)
+    assert not alive, "the fork servers and workers end with the campaign"
     before = identities(cut)
     result = misfold("run", "--folder", str(cut), "--count", "60", "--case-seconds", "2", "--no-drafts")
     assert result.returncode == 0, result.stdout + result.stderr
@@ -240,10 +244,13 @@ def test_a_killed_campaign_loses_and_doubles_nothing(
     assert not [item for item in Store(cut).findings() if item.status == "new"]
 
 
-def test_interrupted_once_it_finishes_and_summarises(plugin: Path, tmp_path: Path) -> None:
+def test_a_folder_is_one_campaigns_which_finishes_and_summarises_when_interrupted(plugin: Path, tmp_path: Path) -> None:
     folder = tmp_path / "c"
     process = start(folder, "--operators", "torch.nn.functional.relu,torch.add", "--time", "10m")
     wait_for(lambda: has_findings(folder, 1), process)
+    second = misfold("run", *BRIEF, "--operators", "torch.add", "--folder", str(folder), "--count", "5")
+    assert second.returncode == 1
+    assert "another campaign is running here" in second.stderr
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=90)
     assert process.returncode == 0, output
@@ -291,18 +298,6 @@ def test_workers_that_are_killed_at_random_are_no_findings(plugin: Path, tmp_pat
     assert "300 cases" in output or "could not be made" in output
 
 
-def test_nothing_is_left_running_after_a_kill(plugin: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "c"
-    process = start(folder, "--operators", "torch.add,torch.log", "--time", "10m")
-    wait_for(lambda: has_findings(folder, 1), process)
-    family = psutil.Process(process.pid).children(recursive=True)
-    assert family
-    process.kill()
-    process.wait()
-    _, alive = psutil.wait_procs(family, timeout=30)
-    assert not alive
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_ends_the_campaign_with_one_clear_error(plugin: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
@@ -330,16 +325,3 @@ def test_a_full_disk_ends_the_campaign_with_one_clear_error(plugin: Path, tmp_pa
         Store(disk / "c").findings()
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def test_two_campaigns_do_not_share_a_folder(plugin: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "c"
-    process = start(folder, "--operators", "torch.add", "--time", "10m")
-    try:
-        wait_for(lambda: (folder / FILE).exists(), process)
-        second = misfold("run", *BRIEF, "--operators", "torch.add", "--folder", str(folder), "--count", "5")
-        assert second.returncode == 1
-        assert "another campaign is running here" in second.stderr
-    finally:
-        process.kill()
-        process.wait()

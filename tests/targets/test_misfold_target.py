@@ -166,7 +166,10 @@ def test_graphs_of_a_program(target: Misfold):
         graphs_of(eigenvalues().graph, make_inputs(eigenvalues()))
 
 
-@pytest.mark.parametrize("pipeline", ["O2", "bounds-checked", "dynamic"])
+@pytest.mark.parametrize(
+    "pipeline",
+    ["dynamic", pytest.param("O2", marks=pytest.mark.slow), pytest.param("bounds-checked", marks=pytest.mark.slow)],
+)
 def test_a_script_stands_alone(target: Misfold, tmp_path: Path, pipeline: str):
     path = tmp_path / "script.py"
     path.write_text(export_script(example("arithmetic"), target, BY_NAME[pipeline], heading="a test"))

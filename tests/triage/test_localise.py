@@ -248,9 +248,43 @@ INPUTS = {"x0": {"draw": "normal", "seed": 1}}
 """
 
 
-@pytest.mark.parametrize(("text", "stage"), [(LOST_WRITE, "torch.export"), (LOST_WRITE.replace("unsafe_", ""), "")])
-def test_an_exported_program_that_is_wrong_already_is_told(text, stage):
-    assert exported.serve({"case": text}) == {"stage": stage}
+PROMOTED = """# misfold case, version 1
+def program(x0: "int64[2]", x1: "float32[]"):
+    v0 = torch.select_scatter(x0, x1, 0, 1)
+    return (v0,)
+INPUTS = {"x0": {"draw": "integers", "low": -9, "high": 9, "seed": 1}, "x1": {"draw": "constant", "value": 3.5}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "types", "stage"),
+    [
+        (LOST_WRITE, False, "torch.export"),
+        (LOST_WRITE, True, ""),
+        (LOST_WRITE.replace("unsafe_", ""), False, ""),
+        (PROMOTED, False, "torch.export"),
+        (PROMOTED, True, "torch.export"),
+    ],
+)
+def test_an_exported_program_that_is_wrong_already_is_told(text, types, stage):
+    assert exported.serve({"case": text, "types": types}) == {"stage": stage}
+
+
+def test_an_error_is_put_down_to_an_exported_program_only_for_its_types():
+    asked = []
+
+    def call(service, request):
+        asked.append(request["types"])
+        return {"stage": "torch.export"}
+
+    failure = Outcome("compile-error", failure=Failure("TypeError", "not the same datatype", ("tvm.relax:emit",)))
+    for told in (WRONG, (failure, Verdict("proved", "compile", ""))):
+        one = probe(System("tvm"), Pipeline("default"), lambda p: FAILS, told, call=call)
+        assert tvm_passes.localise(one).stage == "torch.export"
+    crash = Outcome("crash", failure=Failure("SIGSEGV", "", ()))
+    one = probe(System("tvm"), Pipeline("default"), lambda p: FAILS, (crash, Verdict("proved", "crash", "")), call=call)
+    assert tvm_passes.localise(one).stage != "torch.export"
+    assert asked == [False, True]
 
 
 def test_tvm_is_not_blamed_for_what_it_was_given():

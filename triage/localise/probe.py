@@ -8,6 +8,7 @@ from typing import Any
 from misfold.oracles.verdict import Verdict
 from misfold.programs.pipeline import Pipeline
 from misfold.targets.outcome import Outcome
+from misfold.triage.signature import SPOKEN
 
 from .blame import FAILS, Mitigation
 
@@ -47,6 +48,11 @@ class Probe:
     def silent(self) -> bool:
         """Whether the failure is a wrong answer, rather than an error, a crash or a hang."""
         return self.outcome.kind == "values"
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the failure is an error with a message."""
+        return self.outcome.kind in SPOKEN
 
     @property
     def usual(self) -> Sequence[Pipeline]:

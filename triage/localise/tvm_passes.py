@@ -40,8 +40,10 @@ def localise(probe: Probe) -> Blame:
     notes: tuple[str, ...] = ()
     options = probe.pipeline.options
     try:
-        if probe.silent:
-            answer = probe.call(exported.SERVICE, {"case": probe.case.text})
+        if probe.silent or probe.spoken:
+            # What TVM says of a program can be put down to another one only where its types do not go together: a
+            # program that computes something else compiles as well as the right one.
+            answer = probe.call(exported.SERVICE, {"case": probe.case.text, "types": probe.spoken})
             if answer is not None and answer["stage"]:
                 return Blame(answer["stage"], "", ("exported program",))
         if options.get("before"):

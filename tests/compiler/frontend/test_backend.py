@@ -221,6 +221,22 @@ def test_a_result_that_eager_copies_is_a_copy_where_nothing_moves():
     assert torch.equal(result, x)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: torch.select_scatter(x, y[0], 0, 1),
+        lambda x, y: torch.slice_scatter(x, y, 0, 1, 3),
+        lambda x, y: torch.diagonal_scatter(x.reshape(2, 2), y),
+        lambda x, y: torch.as_strided_scatter(x, y, (2,), (1,), 1),
+    ],
+)
+def test_what_is_scattered_takes_the_element_type_of_its_surroundings(function):
+    x, y = torch.arange(4), torch.tensor([3.5, -4.5])
+    result = compiled(function)(x, y)
+    assert result.dtype is torch.int64
+    assert torch.equal(result, function(x, y))
+
+
 def test_dynamic_shapes():
     function = compiled(softmax, dynamic=True)
     for rows in (2, 3, 5, 8):

@@ -92,12 +92,12 @@ def check(target, seeds: range) -> None:
 
 
 def test_random_kernels(target):
-    check(target, range(50))
+    check(target, range(25))
 
 
 @pytest.mark.slow
 def test_many_random_kernels(target):
-    check(target, range(50, 200))
+    check(target, range(25, 200))
 
 
 def test_an_assert_that_does_not_hold_is_an_error(target):
