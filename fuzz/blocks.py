@@ -17,10 +17,13 @@ def indices_of(number: int, limit: int | None) -> range:
     return range(number * BLOCK, last if limit is None else max(min(last, limit), number * BLOCK))
 
 
-def parts_of(number: int, limit: int | None) -> list[range]:
+def parts_of(number: int, limit: int | None, made: int = 0) -> list[range]:
     """The parts of a block that are made and run at once, one after the other: all of it, but in the first two blocks
-    5, 5, 10, 20, so that there is something to learn from, and to look into, after a few cases."""
-    indices = indices_of(number, limit)
+    5, 5, 10, 20, so that there is something to learn from, and to look into, after a few cases.
+
+    ``made``: so many of its cases are there already, from when the campaign was to have fewer.
+    """
+    indices = indices_of(number, limit)[made:]
     if number >= _EARLY:
         return [indices] if indices else []
     parts, size, start = [], _FIRST, 0

@@ -25,7 +25,7 @@ from misfold.targets.protocol import Target
 from misfold.triage.known.issues import read_issues
 from misfold.triage.known.knowing import Knowledge, today
 
-from .blocks import BLOCK
+from .blocks import BLOCK, parts_of
 from .coverage import worker
 from .coverage.reached import Reached
 from .coverage.sources import watched
@@ -242,7 +242,8 @@ class Runner:
             self.reached = Reached(self.store, known, lambda: before + time.monotonic() - self.started)
         issues = read_issues(Path(self.settings.known)) if self.settings.known else []
         self.knowledge = Knowledge(issues, self.versions, today())
-        self.done = self.store.finished_blocks(known)
+        #: Cases of the blocks that are there already.
+        self.done = self.store.blocks(known)
         self.resumed = bool(self.done)
         self.cases_before = self.store.number_of_cases(known)
         self.pending.extend(finding for finding in self.store.findings() if finding.status == "new")
@@ -323,11 +324,12 @@ class Runner:
         return min(max(TRIAGE_SHARE * self.settings.time, TRIAGE_LEAST), TRIAGE_MOST)
 
     def _block(self) -> int | None:
+        count = self.settings.count
         with self._numbers:
-            while self.next_block in self.done:
+            while self.next_block in self.done and not parts_of(self.next_block, count, self.done[self.next_block]):
                 self.next_block += 1
             number = self.next_block
-            if self.settings.count is not None and number * BLOCK >= self.settings.count:
+            if count is not None and number * BLOCK >= count:
                 return None
             self.next_block += 1
             return number
@@ -342,7 +344,7 @@ class Runner:
                 if block is None:
                     break
                 with suppress(Stopped):
-                    lane.block(block, self.settings.count)
+                    lane.block(block, self.settings.count, self.done.get(block, 0))
             # What is left to triage: all of it after a count, within the budget after a time.
             self.stop.triage_for(self.triage_seconds())
             while (self.pending or self.unwritten) and not self.stop.enough():

@@ -118,8 +118,9 @@ class Lane(Triage):
         self._options = json.dumps(settings.generator, sort_keys=True)
         self._spent: list[dict[str, Any] | None] = []
 
-    def block(self, number: int, limit: int | None) -> None:
-        """Make and judge the cases of a block (those below index ``limit``) and commit it.
+    def block(self, number: int, limit: int | None, made: int = 0) -> None:
+        """Make and judge the cases of a block (those below index ``limit``, behind the ``made`` first ones) and commit
+        it.
 
         Raises:
             Stopped: the campaign is to stop; nothing but findings has been committed.
@@ -127,12 +128,12 @@ class Lane(Triage):
         """
         rows: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
-        for part in parts_of(number, limit):
+        for part in parts_of(number, limit, made):
             due = self.due()
-            made, rows_of_part = self._part(number, part, due)
+            cases, rows_of_part = self._part(number, part, due)
             for target in filter(due.__contains__, self.order(number)):
-                outcomes += self._target(target, [item for item in made if self._wanted(target, item)])
-            rows += self._ended(made, rows_of_part)
+                outcomes += self._target(target, [item for item in cases if self._wanted(target, item)])
+            rows += self._ended(cases, rows_of_part)
         start = time.perf_counter()
         self.store.finish_block(self.campaign, number, rows, outcomes)
         self._save()

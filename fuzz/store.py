@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from misfold.programs.errors import StoreError
 
+from .blocks import BLOCK
 from .tables import SCHEMA, Base, Block, Bug, BugPattern, Campaign, CaseRow, Finding, OutcomeRow, Statistic
 
 FILE = "campaign.sqlite"
@@ -115,17 +116,23 @@ class Store:
 
     # -- blocks of cases ---------------------------------------------------------------------------------------------
 
-    def finished_blocks(self, campaign: Campaign) -> set[int]:
-        """Numbers of the blocks that need not be made again."""
+    def blocks(self, campaign: Campaign) -> dict[int, int]:
+        """How many cases each block has that was committed: fewer than others the one in which the campaign ended."""
+        number = CaseRow.index // BLOCK
         with self.session() as session:
-            return set(session.scalars(select(Block.number).where(Block.campaign_id == campaign.id)))
+            found = dict.fromkeys(session.scalars(select(Block.number).where(Block.campaign_id == campaign.id)), 0)
+            made = select(number, func.count()).where(CaseRow.campaign_id == campaign.id).group_by(number)
+            for block, count in session.execute(made):
+                found[block] = count
+            return found
 
     def finish_block(
         self, campaign: Campaign, number: int, cases: Sequence[dict[str, Any]], outcomes: Sequence[dict[str, Any]]
     ) -> None:
-        """Commit a block with its cases and outcomes (rows as dicts of column values without the campaign)."""
+        """Commit a block, or the rest of one, with its cases and outcomes (rows as dicts of column values without the
+        campaign)."""
         with self.session(write=True) as session:
-            session.add(Block(campaign_id=campaign.id, number=number))
+            session.merge(Block(campaign_id=campaign.id, number=number))
             if cases:
                 session.execute(insert(CaseRow), [{**row, "campaign_id": campaign.id} for row in cases])
             if outcomes:

@@ -57,8 +57,8 @@ class KernelLane(Triage):
         #: What was made, by kind, and what of it was undefined or not taken: for measurements.
         self.made: Counter[str] = Counter()
 
-    def block(self, number: int, limit: int | None) -> None:
-        """Carry out a block of steps and commit what came of them.
+    def block(self, number: int, limit: int | None, made: int = 0) -> None:
+        """Carry out a block of steps, but for the ``made`` first ones, and commit what came of them.
 
         Raises:
             Stopped: the campaign is to stop; nothing but findings has been committed.
@@ -67,7 +67,7 @@ class KernelLane(Triage):
         cases: list[dict[str, Any]] = []
         outcomes: list[dict[str, Any]] = []
         kept: list[Entry] = []
-        for part in parts_of(number, limit):
+        for part in parts_of(number, limit, made):
             # What is planned together does not learn from each other.
             plans = [self.scheduler.plan() for _ in part]
             items = self._make(plans)

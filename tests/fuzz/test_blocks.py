@@ -23,3 +23,13 @@ def test_parts_make_up_a_campaign(limit):
 def test_no_part_is_empty(number):
     assert all(parts_of(number, 45)) and all(parts_of(number, 0))
     assert list(indices_of(number, 45)) == [index for part in parts_of(number, 45) for index in part]
+
+
+@pytest.mark.parametrize(("first", "then"), [(3, 37), (37, 41), (40, 100), (60, 85), (79, None)])
+def test_a_campaign_that_was_to_be_smaller_goes_on_where_it_ended(first, then):
+    made: list[int] = []
+    for limit in (first, then):
+        for number in range(3):
+            have = sum(index // BLOCK == number for index in made)
+            made += [index for part in parts_of(number, limit, have) for index in part]
+    assert made == list(range(3 * BLOCK if then is None else then))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from misfold.fuzz.blocks import BLOCK
 from misfold.fuzz.store import FILE, Campaign, Store
 from misfold.programs.errors import StoreError
 
@@ -65,9 +66,18 @@ def test_a_block_counts_whole_or_not_at_all(store: Store, campaign: Campaign) ->
     store.finish_block(campaign, 0, [case], [outcome])
     with pytest.raises(StoreError):
         store.finish_block(campaign, 1, [{**case, "index": 20}, {**case, "index": 20}], [{**outcome, "index": 20}])
-    assert store.finished_blocks(campaign) == {0}
+    assert store.blocks(campaign) == {0: 1}
     assert store.number_of_cases(campaign) == 1
     assert store.counts(campaign) == {"tvm": {"values": 1, "verdict:ok": 1}}
+
+
+def test_the_rest_of_a_block_is_committed_later(store: Store, campaign: Campaign) -> None:
+    case = {"hash": "h", "nodes": 1, "exact": False, "gradient": False}
+    store.finish_block(campaign, 1, [{**case, "index": BLOCK}], [])
+    store.finish_block(campaign, 3, [], [])
+    assert store.blocks(campaign) == {1: 1, 3: 0}
+    store.finish_block(campaign, 1, [{**case, "index": BLOCK + 1}, {**case, "index": 2 * BLOCK - 1}], [])
+    assert store.blocks(campaign) == {1: 3, 3: 0}
 
 
 def test_missing_and_broken_stores_are_one_clear_error(tmp_path: Path) -> None:
