@@ -25,7 +25,7 @@ _CLAMPS = _both("clamp", "clip")
 _FLOAT_CLAMPS = (*_CLAMPS, FUNCTIONAL + "hardtanh")
 _TRUTHS = _both("gt", "ne", "le", "lt", "ge", "greater", "less", "not_equal")
 _SQUASHES = (*_both("tanh", "sin", "cos", "erf"), FUNCTIONAL + "softsign")
-_SIGMOIDS = (*_both("sigmoid"), "torch.special.expit")
+_SIGMOIDS = (*_both("sigmoid"), "torch.special.expit", FUNCTIONAL + "hardsigmoid")
 # These give float32 for integers.
 _FLOATING = _both("tanh", "sin", "cos", "erf", "sigmoid", "atan", "asinh", "deg2rad", "rad2deg")
 _UNSQUEEZES = _both("unsqueeze")
@@ -45,6 +45,8 @@ _COPIES = _both("clone")
 # Where a float's copy may have other values than it.
 _CHANGES = (*_COPIES, *_both("neg", "negative", "abs", "sin", "cos", "tanh", "erf", "atan", "asinh"))
 _PADS = (FUNCTIONAL + "pad", "torch.constant_pad_nd")
+# Methods that convert to another tensor's element type.
+_LIKE = (METHOD + "to", METHOD + "type_as")
 # Methods that convert to one element type.
 _NAMED = {
     "float16": "half", "bfloat16": "bfloat16", "float32": "float", "float64": "double", "uint8": "byte",
@@ -116,13 +118,13 @@ class Adapter:
             made = self.any_of(_FLOATING, live)
             if made is not None:
                 return made
-        if self.random.random() < 0.4:
+        if self.random.random() < 0.6:
             like = [other for other in self.builder.usable() if other.type.dtype is dtype]
-            made = self.call(METHOD + "to", live, Ref(self.random.choice(like).name)) if like else None
+            made = self.any_of(_LIKE, live, Ref(self.random.choice(like).name)) if like else None
             if made is not None:
                 return made
         named = _NAMED.get(dtype.name)
-        if named is not None and self.may(METHOD + named, live) and self.random.random() < 0.5:
+        if named is not None and self.may(METHOD + named, live) and self.random.random() < 0.7:
             return self.call(METHOD + named, live)
         return self.call(METHOD + "to", live, Symbol(f"torch.{dtype.name}"))
 

@@ -81,6 +81,28 @@ def test_what_the_compiler_does_not_take_is_rejected_and_named(target: Misfold):
     assert outcome.failure.operator == "aten._linalg_eigh.default"
 
 
+EMPTY_PRODUCT = """# misfold case, version 1
+
+def program(x0: "int64[]", x1: "int64[0, 3]", x2: "int64[3]"):
+    v0 = torch.addmv(x0, x1, x2)
+    return (v0,)
+
+INPUTS = {
+    "x0": {"draw": "constant", "value": 3},
+    "x1": {"draw": "constant", "value": 3},
+    "x2": {"draw": "constant", "value": 3},
+}
+"""
+
+
+def test_a_shape_that_is_eager_s_alone_is_rejected(target: Misfold):
+    outcome = run_case(target, parse_case(EMPTY_PRODUCT))
+    assert outcome.kind == "rejected" and outcome.failure is not None
+    assert "aten.addmv.default: eager's result has another shape" in outcome.failure.message
+    outcome = run_case(target, parse_case(EMPTY_PRODUCT.replace("int64[]", "int64[1]").replace("0, 3", "2, 3")))
+    assert outcome.kind == "values" and outcome.values[0].array().tolist() == [30, 30]
+
+
 def test_what_dynamo_leaves_to_eager_is_rejected(target: Misfold, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch, "compile", lambda function, **_: function)
     outcome = run_case(target, example("arithmetic"))

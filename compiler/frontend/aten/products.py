@@ -60,6 +60,9 @@ def addmm(c: Context, x: Tensor, a: Tensor, b: Tensor, *, beta: Number = 1, alph
 
 def _combined(c: Context, x: Tensor, made: Tensor, beta: Number, alpha: Number) -> Tensor:
     """beta · x + alpha · made; with beta = 0 what x holds, NaN too, does not matter."""
+    if made.shape != tuple(c.shape):
+        # Of a number and no rows torch makes that number. Results that depend on nothing of the product are no product.
+        raise c.unsupported("eager's result has another shape than the product")
     made = made if alpha == 1 else made * alpha
     if beta == 0:
         return made
