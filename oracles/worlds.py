@@ -20,7 +20,7 @@ from .exactness import exact_result
 from .layout import layout_agrees
 from .noise import ROUNDOFF, Noise, accumulation
 from .poles import SAMPLED, at_poles, has_poles
-from .rounding import NONE, SMALL, Rounding, amount, rounding
+from .rounding import NONE, SMALL, Rounding, amount, derived, rounding
 from .steps import Steps
 from .undefined import undefined
 
@@ -204,7 +204,7 @@ class Worlds:
                         self.noise[index].disturb(env[use], amount(own[use].dtype))
             env.update(zip(outputs, sample, strict=False))
             if self.gradient:
-                self._hook(index, sample, results)
+                self._hook(index, sample, results, derived(node))
         return exact, reason, tied
 
     def _alike(self, node: Node, name: str, steps: Steps, results: list[torch.Tensor]) -> bool:
@@ -229,12 +229,13 @@ class Worlds:
             if "single memory location" not in str(error):
                 raise
 
-    def _hook(self, index: int, sample: list[torch.Tensor], results: list[torch.Tensor]) -> None:
-        """Disturb gradients where they pass: each rounds, and each may be summed over as many elements as there are."""
+    def _hook(self, index: int, sample: list[torch.Tensor], results: list[torch.Tensor], more: float) -> None:
+        """Disturb gradients where they pass: each rounds, each may be summed over as many elements as there are, and
+        the derivative that is next may be off by ``more`` of its value."""
         noise = self.noise[index]
         for item, result in zip(sample, results, strict=False):
             if item.requires_grad and item.is_floating_point() and result.dtype in ROUNDOFF:
-                relative = amount(result.dtype) + accumulation(result.dtype) * result.numel() / 2
+                relative = amount(result.dtype) + accumulation(result.dtype) * result.numel() / 2 + more
 
                 def disturbed(gradient: torch.Tensor | None, relative: float = relative) -> torch.Tensor | None:
                     return None if gradient is None else noise.disturbed(gradient, relative)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from misfold.oracles.judge import judge
 from misfold.oracles.reference import Reference, evaluate
@@ -14,6 +15,7 @@ from misfold.programs.case import Case
 from misfold.targets.eager import Eager
 from misfold.targets.outcome import Failure, Outcome, TensorValue
 from misfold.targets.running import run_case
+from misfold.targets.torch_values import make_inputs
 
 from .programs import HARD, integers, make_case, values
 
@@ -266,6 +268,22 @@ def test_gradients_are_judged() -> None:
     )
     assert (verdict.kind, verdict.oracle, verdict.output) == ("suspect", "gradients", "grad0")
     assert judge(case, eager, reference, replace(eager, gradients=()), aliases=False).kind == "ok"
+
+
+@pytest.mark.parametrize(("factor", "kind"), [(1.0, "ok"), (1 + 1e-7, "suspect")])
+def test_a_derivative_that_is_nearer_to_the_truth_than_torch_s_is_honest(factor: float, kind: str) -> None:
+    recipe = {"draw": "uniform", "seed": 3, "low": 0.6, "high": 4.0, "requires_grad": True}
+    case = make_case("v0 = torch.digamma(x0); return (v0,)", {"x0": "float64[8]"}, {"x0": recipe})
+    eager, reference = run(case)
+    gradient = eager.gradients[0]
+    assert gradient is not None
+    (x,) = make_inputs(case)
+    trigamma = torch.polygamma(1, x.detach())
+    exact = torch.special.zeta(torch.tensor(2.0, dtype=torch.float64), x.detach())
+    better = gradient.array() * (exact / trigamma).numpy() * factor
+    assert not np.array_equal(better, gradient.array())
+    found = replace(eager, gradients=(replace(gradient, data=better.tobytes()),))
+    assert judge(case, eager, reference, found, aliases=False).kind == kind
 
 
 def test_nondeterminism_is_told_apart() -> None:
