@@ -34,6 +34,16 @@ def ints(*items: int) -> torch.Tensor:
         ("torch.unravel_index(x, (2, 3))", {"x": ints(0, 6)}, {"x": ints(0, 5)}),
         ("torch.unravel_index(x, 4)", {"x": ints(-1)}, {"x": ints(3)}),
         (
+            "torch.nn.functional.embedding_bag(x, y, z, include_last_offset=True)",
+            {"x": ints(0, 1), "y": torch.zeros(2, 1), "z": ints(0, 1)},
+            {"x": ints(0, 1), "y": torch.zeros(2, 1), "z": ints(0, 2)},
+        ),
+        (
+            "torch.embedding_bag(y, x, z, False, 0, False, None, True)",
+            {"y": torch.zeros(2, 1), "x": ints(0, 1), "z": ints(0, 1)},
+            {"y": torch.zeros(2, 1), "x": ints(0, 1), "z": ints(0, 2)},
+        ),
+        (
             "torch.index_copy(x, 0, y, z)",
             {"x": torch.zeros(3), "y": ints(1, 1), "z": torch.ones(2)},
             {"x": torch.zeros(3), "y": ints(1, 0), "z": torch.ones(2)},

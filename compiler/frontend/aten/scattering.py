@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from math import prod
 
-from misfold.compiler.dtypes import BOOL, I64, DType
+from misfold.compiler.dtypes import BOOL, F64, I64, DType
 from misfold.compiler.frontend.registry import Context, aten, dimension
 from misfold.compiler.frontend.tensor import Tensor, full, joint_shape
 from misfold.compiler.frontend.types import Number
@@ -220,7 +220,11 @@ def embedding_bag(
     include_last_offset: bool = False,
     padding_idx: int = -1,
 ) -> Sequence[Tensor | None]:
-    """The sum (mode 0), mean (1) or maximum (2) of each bag's rows; bag b starts at ``offsets[b]``."""
+    """The sum (mode 0), mean (1) or maximum (2) of each bag's rows; bag b starts at ``offsets[b]``.
+
+    What lies behind the last offset, where there is one more than bags, is in no bag, and its indices may be anything.
+    Eager's kernels for float64 and for maxima take it into the last bag all the same.
+    """
     if set(c.used) > {0}:
         raise c.unsupported("results that only its derivative needs")
     bags, width = c.shape
@@ -231,10 +235,14 @@ def embedding_bag(
     pairs = (count, bags)
     begun = offsets.cast(I64).slice(0, 0, bags).broadcast(pairs, [1]) <= c.iota(0, pairs)
     bag = begun.cast(I64).sum((1,)) - 1
-    kept = indices.cast(I64).differs(padding_idx)
+    indices = indices.cast(I64)
+    kept = indices.differs(padding_idx)
+    if include_last_offset and mode != 2 and c.dtype is not F64:
+        inside = c.iota(0, (count,)) < offsets.cast(I64).slice(0, bags, bags + 1).broadcast((count,))
+        kept, indices = kept & inside, inside.where(indices, 0)
     shape = (count, width)
     column = c.iota(1, shape)
-    rows = weight.gather([indices.cast(I64).broadcast(shape, [0]), column])
+    rows = weight.gather([indices.broadcast(shape, [0]), column])
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.cast(rows.dtype).broadcast(shape, [0])
     operator, start = ("max", -math.inf) if mode == 2 else ("add", 0.0)

@@ -196,6 +196,8 @@ for _mode in (0, 1, 2):
         (t(5, 3), torch.tensor([1, 4, 1, 0]), torch.tensor([0, 2, 4]), False, _mode, False, None, True, 1),
     )
 case("_embedding_bag", (t(5, 3), index(5, 7), OFFSETS, False, 0, False, t(7)))
+# What is behind the last offset is in no bag, and need not be an index.
+case("_embedding_bag", (t(5, 3), torch.tensor([4, 0, 2, 9]), torch.tensor([0, 2, 3]), False, 0, False, None, True))
 case("embedding_dense_backward", (t(2, 3, 4), index(5, 2, 3), 5, -1, False), (t(3, 4), index(5, 3), 5, 2, False))
 
 # ------------------------------------------------------------------------------------------------------------ linear
