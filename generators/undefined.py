@@ -8,6 +8,7 @@ They are no test of a compiler, since any answer to them is right:
 - shifting by a negative amount or by more than the type's width;
 - writing to memory whose elements overlap, or while another argument reads it;
 - sequences that have to be sorted and are not;
+- several elements of which it is said that they need not be sorted (unique, topk);
 - a sum of products that is larger than the tensor it is added to in place (torch 2.13 writes beyond its end);
 - weights and statistics of native_batch_norm that are not one for each channel, labels of ctc_loss that are no class
   (torch 2.13 does not check either, and reads and writes beyond the end);

@@ -166,17 +166,31 @@ def _bags_end_early(node: Node, values: Tensors) -> bool:
     return ends.numel() > 0 and int(ends[-1]) != known
 
 
-#: Operators that torch does not check: what is not checked, and what is the matter then.
+#: Operators that may be told not to sort what they give, and the position of that argument.
+_SORTS = {"unique": 1, "topk": 4}
+
+
+def _in_any_order(node: Node, values: Tensors) -> bool:
+    """The order of several elements is open where they need not be sorted."""
+    name = node.op.rpartition(".")[2]
+    given, count = argument(node, 0, "input"), argument(node, 1, "k") if name == "topk" else None
+    if argument(node, _SORTS[name], "sorted") is not False or count == 1:
+        return False
+    return isinstance(given, Ref) and values[given.name].numel() > 1
+
+
+#: Operators whose results torch leaves open for some operands, most without checking: which, and why.
 _UNCHECKED: dict[str, tuple[Callable[[Node, Tensors], bool], str]] = {
     "ctc_loss": (_labels_outside, "a label that is no class"),
     "embedding_bag": (_bags_end_early, "a last offset that is not the number of indices"),
     "native_batch_norm": (_statistics_misfit, "statistics or weights of another length than there are channels"),
     "unravel_index": (_places_outside, "an index that is no place of the shape"),
+    **dict.fromkeys(_SORTS, (_in_any_order, "elements in whatever order")),
 }
 UNCHECKED = frozenset(_UNCHECKED)
 
 
 def unchecked(node: Node, name: str, values: Tensors) -> str | None:
-    """What is the matter with a call of the operator ``name`` that torch does not check; None if nothing is."""
+    """What is the matter with a call of the operator ``name`` whose result torch leaves open; None if nothing is."""
     wrong, words = _UNCHECKED.get(name, (None, ""))
     return words if wrong is not None and wrong(node, values) else None

@@ -33,6 +33,8 @@ def ints(*items: int) -> torch.Tensor:
         ("torch.pow(x, y)", {"x": ints(2), "y": ints(-1)}, {"x": ints(-2), "y": ints(1)}),
         ("torch.unravel_index(x, (2, 3))", {"x": ints(0, 6)}, {"x": ints(0, 5)}),
         ("torch.unravel_index(x, 4)", {"x": ints(-1)}, {"x": ints(3)}),
+        ("torch.unique(x, sorted=False)", {"x": ints(3, 0)}, {"x": ints(3)}),
+        ("x.unique(False)", {"x": ints(3, 0)}, {"x": ints(3)}),
         (
             "torch.nn.functional.embedding_bag(x, y, z, include_last_offset=True)",
             {"x": ints(0, 1), "y": torch.zeros(2, 1), "z": ints(0, 1)},
@@ -60,6 +62,15 @@ def test_operands_decide(call: str, bad: dict[str, torch.Tensor], good: dict[str
     result = (torch.int8 if "int8" in call else torch.int32) if integers else torch.float32
     assert why(call, result, **bad)
     assert why(call, result, **good) is None
+
+
+def test_elements_need_not_be_sorted() -> None:
+    x = torch.tensor([3.0, 0.0, 5.0])
+    for arguments, is_open in (("2, 0, True, False", True), ("1, 0, True, False", False), ("2, 0, True, True", False)):
+        for call in (f"torch.topk(x, {arguments})", f"x.topk({arguments})"):
+            text = f'def program(x: "float32[3]"):\n    v0, v1 = {call}\n    return v0, v1\n'
+            (node,) = parse_graph(text).nodes
+            assert (undefined(node, {"x": x}, []) is not None) == is_open, call
 
 
 @pytest.mark.parametrize("function", ["torch.linalg.inv_ex", "torch.linalg.cholesky_ex"])
