@@ -13,6 +13,7 @@ They are no test of a compiler, since any answer to them is right:
 - weights and statistics of native_batch_norm that are not one for each channel, labels of ctc_loss that are no class
   (torch 2.13 does not check either, and reads and writes beyond the end);
 - places of unravel_index outside the shape (ruled out by documentation, not checked);
+- attention with other than one value for each key (ruled out by documentation, not checked of empty ones);
 - a last offset of embedding_bag that is not the number of indices (torch's kernels disagree about what is behind it);
 - least squares by LAPACK's gelsy, whose pivots torch does not initialise.
 """

@@ -166,6 +166,15 @@ def _bags_end_early(node: Node, values: Tensors) -> bool:
     return ends.numel() > 0 and int(ends[-1]) != known
 
 
+def _lengths_differ(node: Node, values: Tensors) -> bool:
+    """Documentation has one value for each key; torch does not ask where there is nothing to compute."""
+    keys, found = argument(node, 1, "key"), argument(node, 2, "value")
+    if not isinstance(keys, Ref) or not isinstance(found, Ref):
+        return False
+    shapes = values[keys.name].shape, values[found.name].shape
+    return min(map(len, shapes)) > 1 and shapes[0][-2] != shapes[1][-2]
+
+
 #: Operators that may be told not to sort what they give, and the position of that argument.
 _SORTS = {"unique": 1, "topk": 4}
 
@@ -184,6 +193,7 @@ _UNCHECKED: dict[str, tuple[Callable[[Node, Tensors], bool], str]] = {
     "ctc_loss": (_labels_outside, "a label that is no class"),
     "embedding_bag": (_bags_end_early, "a last offset that is not the number of indices"),
     "native_batch_norm": (_statistics_misfit, "statistics or weights of another length than there are channels"),
+    "scaled_dot_product_attention": (_lengths_differ, "more values than keys, or fewer"),
     "unravel_index": (_places_outside, "an index that is no place of the shape"),
     **dict.fromkeys(_SORTS, (_in_any_order, "elements in whatever order")),
 }

@@ -33,6 +33,11 @@ def ints(*items: int) -> torch.Tensor:
         ("torch.pow(x, y)", {"x": ints(2), "y": ints(-1)}, {"x": ints(-2), "y": ints(1)}),
         ("torch.unravel_index(x, (2, 3))", {"x": ints(0, 6)}, {"x": ints(0, 5)}),
         ("torch.unravel_index(x, 4)", {"x": ints(-1)}, {"x": ints(3)}),
+        (
+            "torch.nn.functional.scaled_dot_product_attention(x, y, z)",
+            {"x": torch.zeros(1, 1), "y": torch.zeros(1, 1), "z": torch.zeros(3, 0)},
+            {"x": torch.zeros(1, 1), "y": torch.zeros(3, 1), "z": torch.zeros(3, 0)},
+        ),
         ("torch.unique(x, sorted=False)", {"x": ints(3, 0)}, {"x": ints(3)}),
         ("x.unique(False)", {"x": ints(3, 0)}, {"x": ints(3)}),
         (
