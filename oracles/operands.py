@@ -158,8 +158,10 @@ def _bags_end_early(node: Node, values: Tensors) -> bool:
     """Torch's kernels of embedding_bag disagree about what lies behind a last offset that is below the number of
     indices: those for float32 leave it out of sums, but count it in means; those for float64 and maxima take it in."""
     functional = node.op.startswith("torch.nn.")
-    indices, offsets = argument(node, 0 if functional else 1, "input"), argument(node, 2, "offsets")
-    if argument(node, 9 if functional else 7, "include_last_offset") is not True or not isinstance(offsets, Ref):
+    # torch.nn.functional has the indices in front of the weight, torch behind it
+    position, name, last = (0, "input", 9) if functional else (1, "indices", 7)
+    indices, offsets = argument(node, position, name), argument(node, 2, "offsets")
+    if argument(node, last, "include_last_offset") is not True or not isinstance(offsets, Ref):
         return False
     ends = values[offsets.name]
     known = values[indices.name].numel() if isinstance(indices, Ref) else 0

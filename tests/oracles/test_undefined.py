@@ -51,6 +51,11 @@ def ints(*items: int) -> torch.Tensor:
             {"y": torch.zeros(2, 1), "x": ints(0, 1), "z": ints(0, 2)},
         ),
         (
+            "torch.embedding_bag(y, indices=x, offsets=z, include_last_offset=True)",
+            {"y": torch.zeros(2, 1), "x": ints(0, 1), "z": ints(0, 1)},
+            {"y": torch.zeros(2, 1), "x": ints(0, 1), "z": ints(0, 2)},
+        ),
+        (
             "torch.index_copy(x, 0, y, z)",
             {"x": torch.zeros(3), "y": ints(1, 1), "z": torch.ones(2)},
             {"x": torch.zeros(3), "y": ints(1, 0), "z": torch.ones(2)},
