@@ -25,7 +25,7 @@ from misfold.targets.protocol import Target
 from misfold.triage.known.issues import read_issues
 from misfold.triage.known.knowing import Knowledge, today
 
-from .blocks import BLOCK, parts_of
+from .blocks import BLOCK, indices_of
 from .coverage import worker
 from .coverage.reached import Reached
 from .coverage.sources import watched
@@ -326,7 +326,7 @@ class Runner:
     def _block(self) -> int | None:
         count = self.settings.count
         with self._numbers:
-            while self.next_block in self.done and not parts_of(self.next_block, count, self.done[self.next_block]):
+            while self.done.get(self.next_block, -1) >= len(indices_of(self.next_block, count)):
                 self.next_block += 1
             number = self.next_block
             if count is not None and number * BLOCK >= count:

@@ -68,7 +68,6 @@ class GraphReduction:
         if changed:
             search.sweep("attributes", attributes.attributes, _nodes)
             search.exhaust("dimensions", dims.smaller_dims)
-            search.exhaust("functions for methods", operators.functions)
         return search.case
 
     def _structure(self) -> None:

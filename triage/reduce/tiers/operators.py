@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from misfold.oracles.kinds import base_name
 from misfold.programs.aliasing import written_arguments
 from misfold.programs.arguments import Argument, Ref
 from misfold.programs.case import Case
@@ -52,8 +53,7 @@ DISTINCT = 13
 
 def rank(op: str) -> int:
     """How plain an operator is within its family; methods and in-place forms come after functions."""
-    last = op.rpartition(".")[2]
-    base = last.rstrip("_") if last != "__getitem__" else last
+    last, base = op.rpartition(".")[2], base_name(op)
     family = FAMILIES[_FAMILY[base]] if base in _FAMILY else ()
     place = family.index(base) if base in family else 15
     # One operand is plainer than two.
@@ -73,8 +73,7 @@ def functions(case: Case) -> Iterator[Case]:
 def plainer(case: Case) -> Iterator[Case]:
     """A plainer operator of the same family, or the plainest one on an operand that may have the output's type."""
     for index, node in enumerate(case.graph.nodes):
-        space, _, last = node.op.rpartition(".")
-        base = last.rstrip("_")
+        space, base = node.op.rpartition(".")[0], base_name(node.op)
         if written_arguments(node):
             continue
         if rank(node.op):
@@ -109,7 +108,7 @@ def _like_the_output(graph: Graph, node: Node) -> Iterator[str]:
     """Operands that an operator of one operand may turn into what a node gives: of the same type, or one of two."""
     if node.unpack:
         return
-    binary = _FAMILY.get(node.op.rpartition(".")[2].rstrip("_")) == FAMILIES.index(_BINARY)
+    binary = _FAMILY.get(base_name(node.op)) == FAMILIES.index(_BINARY)
     kind = graph.values[node.outputs[0].name].type
     for name in node.uses:
         own = graph.values[name].type
